@@ -1,0 +1,3 @@
+from jidget.cli.main import main
+
+raise SystemExit(main())

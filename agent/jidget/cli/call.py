@@ -1,0 +1,129 @@
+"""`jidget call JID COMMAND [field=value …]`: run a command of an agent, for people and scripts."""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from xml.etree import ElementTree as ET
+
+from jidget.cli.account import add_account_arguments, agent_jid, client_login
+from jidget.cli.terminal import Painter
+from jidget.errors import Exit, LinkError, LoginRefused, StanzaError
+from jidget.xmpp.client import Client
+from jidget.xmpp.xml import COMMANDS, DATA, text_of
+
+HELP = "run a command of an agent"
+EPILOG = """\
+examples:
+  jidget call pi@example.org status
+  jidget call pi@example.org set target=pump.state value=on
+  jidget call pi@example.org set/pump state=on --id evening-1
+  jidget call pi@example.org do target=greenhouse.calibrate arguments='offset=0.5'
+
+exit codes: 0 done, 2 usage, 3 refused, 4 not sent, 5 outcome unknown, 77 login refused"""
+
+_CODES = {"done": Exit.OK, "refused": Exit.REFUSED, "unconfirmed": Exit.UNKNOWN, "failed": Exit.UNKNOWN}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.epilog = EPILOG
+    parser.add_argument("jid", type=agent_jid, metavar="JID", help="the agent; a bare JID means its resource /agent")
+    parser.add_argument("command", metavar="COMMAND", help="status, read, set, do, things, set/THING …")
+    parser.add_argument("fields", nargs="*", type=_field, metavar="field=value", help="the form's fields")
+    parser.add_argument("--id", metavar="KEY", help="the same KEY makes a retry safe: it is never done twice")
+    parser.add_argument("--json", action="store_true", help='print {"outcome", "note", "fields"}')
+    add_account_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; return the exit code."""
+    return asyncio.run(_call(args))
+
+
+async def _call(args: argparse.Namespace) -> int:
+    resource, key = "", ""
+    if args.id:  # the agent recognises a repetition by full JID and id, so both must be the same again
+        digest = hashlib.sha256(args.id.encode()).hexdigest()[:16]
+        resource, key = f"call-{digest}", f"call-{digest}"
+    client = Client(client_login(args, resource), args.jid)
+    fields: dict[str, list[str]] = {}
+    for name, value in args.fields:
+        fields.setdefault(name, []).append(value)
+    sent = False
+    try:
+        async with client.online():
+            sent = True
+            try:
+                answer = await client.execute(args.command, fields or None, key=key)
+            except StanzaError as error:
+                return await _refused(args, client, error)
+            if answer.get("status") == "executing":
+                await client.cancel(answer)
+                return _unfinished(args, answer, submitted=bool(fields))
+            return _finished(args, answer)
+    except LoginRefused:
+        raise
+    except LinkError as error:
+        code = Exit.UNKNOWN if sent else Exit.NOT_SENT
+        what = "whether it was done is not known" if sent else "nothing was sent"
+        _say(args, "unknown" if sent else "not sent", f"{error}; {what}", {}, code)
+        return code
+
+
+async def _refused(args: argparse.Namespace, client: Client, error: StanzaError) -> int:
+    if error.condition in ("remote-server-not-found", "remote-server-timeout", "recipient-unavailable"):
+        return _say(args, "not sent", f"{args.jid} cannot be reached: {error}", {}, Exit.NOT_SENT)
+    if error.condition == "service-unavailable" and not error.text:
+        if await client.agent_is_away():
+            return _say(args, "not sent", f"{args.jid} is offline", {}, Exit.NOT_SENT)
+        note = f"Refused: {args.jid} does not answer you: you are not in its access list, or it is not there"
+        return _say(args, "refused", note, {}, Exit.REFUSED)
+    return _say(args, "refused", f"Refused: {error.text or error.condition}", {}, Exit.REFUSED)
+
+
+def _unfinished(args: argparse.Namespace, answer: ET.Element, *, submitted: bool) -> int:
+    """Say what is missing: the agent showed a form where we wanted a result."""
+    form = answer.find(f"{{{DATA}}}x")
+    hint = (text_of(form, f"{{{DATA}}}instructions") if form is not None else None) or ""
+    if submitted:
+        return _say(args, "refused", f"Refused: {hint}", {}, Exit.REFUSED)
+    wanted = []
+    for field in form.iterfind(f"{{{DATA}}}field") if form is not None else ():
+        if field.get("var") and field.get("type") not in ("hidden", "fixed"):
+            options = [text_of(option, f"{{{DATA}}}value") or "" for option in field.iterfind(f"{{{DATA}}}option")]
+            about = field.get("label", "") + (f" [{', '.join(options)}]" if options else "")
+            wanted.append(f"  {field.get('var')}=…  {about}")
+    print(f"{args.command} needs fields. {hint}\n" + "\n".join(wanted), file=sys.stderr)
+    return Exit.USAGE
+
+
+def _finished(args: argparse.Namespace, answer: ET.Element) -> int:
+    note = text_of(answer, f"{{{COMMANDS}}}note") or ""
+    form = answer.find(f"{{{DATA}}}x")
+    fields: dict[str, str] = {}
+    for field in form.iterfind(f"{{{DATA}}}field") if form is not None else ():
+        if field.get("var"):
+            fields[field.get("var", "")] = text_of(field, f"{{{DATA}}}value") or ""
+    fields.pop("FORM_TYPE", None)
+    outcome = fields.pop("outcome", "done")
+    return _say(args, outcome, note, fields, _CODES.get(outcome, Exit.UNKNOWN))
+
+
+def _say(args: argparse.Namespace, outcome: str, note: str, fields: Mapping[str, str], code: Exit) -> int:
+    if args.json:
+        print(json.dumps({"outcome": outcome, "note": note, "fields": dict(fields)}, ensure_ascii=False))
+    else:
+        stream = sys.stdout if code is Exit.OK else sys.stderr
+        paint = Painter(stream)
+        print(note if code is Exit.OK else paint.fail(note), file=stream)
+    return code
+
+
+def _field(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form field=value")
+    return name, value

@@ -1,0 +1,179 @@
+"""What no single key shows: keys that contradict each other, names that could mean two Things, doubtful grants."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from jidget.config.model import Config, Role
+from jidget.config.notation import show_value
+from jidget.config.problems import Problem
+from jidget.config.values import COMMAND_WORDS, parse_jid
+from jidget.durations import parse_duration
+from jidget.spelling import did_you_mean
+
+Toml = Mapping[str, Any]
+
+
+def contradictions(valid: Toml) -> list[Problem]:
+    """Return what contradicts itself in the parts of a file that are right one by one."""
+    return [*_in_xmpp(valid), *_in_access(valid), *_in_reports(valid), *_in_names(valid)]
+
+
+def doubts(config: Config) -> list[Problem]:
+    """Return what is allowed but hardly meant."""
+    return [*_doubtful_grants(config), *_emptiness(config)]
+
+
+# ---- contradictions ------------------------------------------------------------------------------------------------
+
+
+def _in_xmpp(valid: Toml) -> Iterator[Problem]:
+    xmpp = valid.get("xmpp", {})
+    if "port" in xmpp and "host" not in xmpp:
+        yield Problem(
+            key=("xmpp", "port"),
+            value=show_value(xmpp["port"]),
+            text="a port without a host. Write the server's name in xmpp.host, or remove the port and let DNS decide",
+        )
+    if xmpp.get("account") == "agents" and "jid" in xmpp:
+        resource = parse_jid(xmpp["jid"])[2] or "agent"
+        meant = None
+        if len(resource.split()) != 1:
+            meant = "has a blank in it"
+        elif resource.casefold() in COMMAND_WORDS:
+            meant = "is a command word"
+        elif resource.casefold() in valid.get("things", {}):
+            meant = "is also the id of a Thing"
+        if meant:
+            yield Problem(
+                key=("xmpp", "jid"),
+                value=show_value(xmpp["jid"]),
+                text=f'with account = "agents" chat begins with the resource, and "{resource}" {meant}. '
+                "Give the JID another resource: NAME@SERVER/barn",
+            )
+
+
+def _in_access(valid: Toml) -> Iterator[Problem]:
+    own = "/".join(parse_jid(valid["xmpp"]["jid"])[:2]) if "jid" in valid.get("xmpp", {}) else ""
+    things = valid.get("things", {})
+    seen: dict[str, str] = {}
+    for written, grant in valid.get("access", {}).items():
+        bare = "/".join(parse_jid(written)[:2])
+        table = {"role": grant} if isinstance(grant, str) else grant
+        if bare in seen:
+            yield Problem(
+                key=("access", written),
+                value=show_value(grant),
+                text=f'the same JID as "{seen[bare]}". Remove one of the two',
+            )
+        seen[bare] = written
+        if bare == own and table.get("role", Role.OWNER) != Role.OWNER:
+            yield Problem(
+                key=("access", written),
+                value=show_value(grant),
+                text="this is the agent's own account, which is always owner. Remove the line",
+            )
+        if "read" in table:
+            acts = table.get("things", ("*",) if table.get("role") == Role.OPERATOR else ())
+            hidden = [thing for thing in things if _matches(thing, acts) and not _matches(thing, table["read"])]
+            if hidden:
+                yield Problem(
+                    key=("access", written, "read"),
+                    value=show_value(table["read"]),
+                    text=f"they may act on {', '.join(hidden)} but not see it. "
+                    "Add it to read, or write things without it",
+                )
+
+
+def _in_reports(valid: Toml) -> Iterator[Problem]:
+    defaults = valid.get("report", {})
+    reports: list[tuple[tuple[str, ...], Toml]] = [(("report",), defaults)]
+    reports += [
+        (("things", name, "report"), thing.get("report", {})) for name, thing in valid.get("things", {}).items()
+    ]
+    for key, report in reports:
+        if not {"min_interval", "max_interval"} & report.keys():
+            continue
+        least = report.get("min_interval", defaults.get("min_interval", "0s"))
+        most = report.get("max_interval", defaults.get("max_interval", "5m"))
+        if parse_duration(least) > parse_duration(most):
+            name = "max_interval" if "max_interval" in report else "min_interval"
+            yield Problem(
+                key=(*key, name),
+                value=show_value(report[name]),
+                text=f'min_interval is "{least}" and max_interval "{most}": no report could be on time. '
+                "Make max_interval the longer one",
+            )
+
+
+def _in_names(valid: Toml) -> Iterator[Problem]:
+    things = valid.get("things", {})
+    taken: dict[str, list[str]] = defaultdict(list)
+    for thing_id in things:
+        taken[thing_id].append(thing_id)
+    for thing_id, thing in things.items():
+        places: list[tuple[tuple[str | int, ...], str]] = []
+        if thing.get("label"):
+            places.append((("label",), thing["label"]))
+        places += [(("aliases", i), alias) for i, alias in enumerate(thing.get("aliases", ()))]
+        for place, name in places:
+            folded = name.strip().casefold()
+            others = [other for other in taken[folded] if other != thing_id]
+            if others:
+                yield Problem(
+                    key=("things", thing_id, *place),
+                    value=show_value(name),
+                    text=f'[things.{others[0]}] is called "{name.strip()}" too, so nobody could tell which is meant. '
+                    "Choose another name",
+                )
+            taken[folded].append(thing_id)
+        yield from _in_property_names(thing_id, thing.get("properties", {}))
+
+
+def _in_property_names(thing_id: str, properties: Toml) -> Iterator[Problem]:
+    taken = {name: name for name in properties}
+    for name, settings in properties.items():
+        for index, alias in enumerate(settings.get("aliases", ())):
+            owner = taken.setdefault(alias.strip().casefold(), name)
+            if owner != name:
+                yield Problem(
+                    key=("things", thing_id, "properties", name, "aliases", index),
+                    value=show_value(alias),
+                    text=f"the property {owner} is called that too. Choose another name",
+                )
+
+
+# ---- doubts --------------------------------------------------------------------------------------------------------
+
+
+def _doubtful_grants(config: Config) -> Iterator[Problem]:
+    own_domain = config.xmpp.jid.partition("@")[2]
+    for jid, grant in config.access.items():
+        if "@" not in jid and (grant.role is not Role.VIEWER or ("." not in jid and jid != own_domain)):
+            yield Problem(
+                key=("access", jid),
+                value=f'"{grant.role}"',
+                text=f'this is everybody at the server "{jid}". For one person write "NAME@{jid}"',
+            )
+        for name, patterns in (("things", grant.things), ("read", grant.read or ())):
+            for pattern in patterns:
+                if pattern != "*" and not any(fnmatchcase(thing, pattern) for thing in config.things):
+                    remedy = did_you_mean(pattern, config.things) or " Add the Thing, or remove the name"
+                    yield Problem(
+                        key=("access", jid, name), value=show_value(pattern), text=f"there is no such Thing.{remedy}"
+                    )
+
+
+def _emptiness(config: Config) -> Iterator[Problem]:
+    if not config.things:
+        yield Problem(key=("things",), text="there are none, so there is nothing to read. Write a [things.NAME]")
+    if not config.access:
+        yield Problem(
+            key=("access",),
+            text='nobody but the account itself may see anything. Write [access] and "NAME@SERVER" = "owner"',
+        )
+
+
+def _matches(thing: str, patterns: Any) -> bool:
+    return any(fnmatchcase(thing, pattern) for pattern in patterns)

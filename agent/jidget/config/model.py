@@ -1,0 +1,187 @@
+"""The configuration as the agent uses it: checked, normalised, durations in seconds."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from jidget.config.values import (
+    Alias,
+    Deadband,
+    Distance,
+    Factor,
+    Host,
+    Label,
+    LocalPath,
+    Number,
+    Pause,
+    PropertyId,
+    Seconds,
+    ThingId,
+    ThingPattern,
+    Whole,
+    duration,
+    one_of,
+    wrong,
+)
+
+
+class Table(BaseModel):
+    """A table of the configuration: unknown keys are errors, nothing changes, errors show no values by themselves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class XmppLink(Table):
+    """How to reach the server and what kind of account it is."""
+
+    host: Host | None = Field(
+        default=None,
+        description="Server to connect to; without it the domain's SRV records decide",
+        examples=["xmpp.example.org"],
+    )
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = Field(
+        default=None, description="Port of host: 5222, or 5223 with direct TLS, if left out", examples=[5222]
+    )
+    security: Literal["auto", "starttls", "direct-tls"] = Field(
+        default="auto", description="How TLS begins; auto tries both. The certificate is always verified"
+    )
+    ca_file: LocalPath | None = Field(
+        default=None, description="PEM file of one more CA to trust, such as the server's own", examples=["ca.pem"]
+    )
+    account: Literal["own", "agents", "person"] = Field(
+        default="own", description="Whose account it is: this agent's own, shared by several agents, or a person's"
+    )
+    liveness: Pause = duration("10s", "Silence after which the server is asked for a sign of life")
+
+
+class XmppConfig(XmppLink):
+    """The account and how to reach its server. `jid` is bare and normalised."""
+
+    jid: str
+    resource: str = "agent"
+    password: SecretStr = SecretStr("")
+
+
+class Role(StrEnum):
+    """What a person may do: viewers read, operators also act, owners may everything."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    OWNER = "owner"
+
+
+def _role(value: object) -> object:
+    if isinstance(value, str) and value not in tuple(Role):
+        raise wrong(f"not a role: write {one_of(value, [role.value for role in Role])}")
+    return value
+
+
+class Grant(Table):
+    """What one person, or everybody at one domain, may do.
+
+    Attributes:
+        role: the kind of rights.
+        things: patterns of the Things they may act on: all of them for an owner, none for a viewer.
+        read: patterns of the Things they see; None for all.
+    """
+
+    role: Annotated[Role, BeforeValidator(_role)] = Field(description="owner, operator or viewer")
+    things: tuple[ThingPattern, ...] = Field(
+        default=(), description="Things an operator may act on; all if left out", examples=[["pump", "gate*"]]
+    )
+    read: Annotated[tuple[ThingPattern, ...], Field(min_length=1)] | None = Field(
+        default=None, description="Things a viewer or operator sees; all if left out", examples=[["greenhouse"]]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fit_role(cls, value: Any) -> Any:
+        """Accept a role alone, and fill in or refuse `things` and `read` by role."""
+        if isinstance(value, str):
+            value = {"role": _role(value)}
+        if not isinstance(value, dict):
+            if isinstance(value, cls):
+                return value
+            raise wrong('neither a role nor a table with one. Write "viewer", or { role = "operator", things = ["…"] }')
+        role, things = value.get("role"), value.get("things")
+        if role == Role.OWNER:
+            if things not in (None, ("*",)) or value.get("read") is not None:
+                raise wrong("an owner sees everything and acts on everything. Remove things and read, or the role")
+            return {**value, "things": ("*",)}
+        if role == Role.VIEWER and things is not None:
+            raise wrong('a viewer acts on nothing. Remove things, write read = […] for what they see, or "operator"')
+        if role == Role.OPERATOR and things is None:
+            return {**value, "things": ("*",)}
+        if role == Role.OPERATOR and not things:
+            raise wrong('an operator of nothing. Name the Things in things, or write role = "viewer"')
+        return value
+
+
+class ReportConfig(Table):
+    """When a reading is published. Times in seconds."""
+
+    min_interval: Seconds = duration("0s", "No more often than this")
+    max_interval: Pause = duration("5m", "At least this often, even if nothing changed")
+    deadband: Distance = Field(default=0.0, description="Change that is worth publishing, in the property's unit")
+
+
+class ThingReport(Table):
+    """What one Thing overrides of `[report]`; None where it does not. A deadband may be a table by property."""
+
+    min_interval: Seconds | None = Field(default=None, description="No more often than this")
+    max_interval: Pause | None = Field(default=None, description="At least this often, even if nothing changed")
+    deadband: Deadband | None = Field(
+        default=None, description="Change that is worth publishing: a number, or numbers by property"
+    )
+
+
+class PropertyConfig(Table):
+    """Calibration and names of one property: value = raw * scale + offset."""
+
+    offset: Number = Field(default=0.0, description="Added to the raw value, after scale")
+    scale: Factor = Field(default=1.0, description="The raw value is multiplied by this")
+    precision: Annotated[Whole, Field(ge=0, le=12)] | None = Field(
+        default=None, description="Decimals shown and published; the driver's own if left out"
+    )
+    label: Label = Field(default="", description="What people call it")
+    aliases: tuple[Alias, ...] = Field(default=(), description="Other names people may use", examples=[["temp"]])
+
+
+class ThingConfig(Table):
+    """One Thing: what its host must know, and its driver's options as they stand in the file."""
+
+    driver: Annotated[str, Field(min_length=1)] = Field(
+        description="Name of the driver; `jidget drivers` lists them", examples=["system"]
+    )
+    label: Label = Field(default="", description="What people call it")
+    aliases: tuple[Alias, ...] = Field(default=(), description="Other names people may use", examples=[["lamp"]])
+    interval: Pause = duration("10s", "Time between two readings of a polled sensor")
+    timeout: Pause = duration("5s", "How long the hardware may take to answer")
+    report: ThingReport = Field(default=ThingReport(), description="What this Thing overrides of [report]")
+    properties: dict[PropertyId, PropertyConfig] = Field(
+        default={}, description="Calibration and names by property", examples=[{"temperature": {"offset": -0.4}}]
+    )
+    # repr=False: only the driver knows which of its options are secret
+    options: dict[str, Any] = Field(
+        default={}, repr=False, description="The driver's own settings: `jidget drivers NAME`"
+    )
+
+
+class Config(Table):
+    """The whole configuration.
+
+    Attributes:
+        file: where it was read from.
+        xmpp: account and server.
+        access: rights by normalised bare JID or domain.
+        report: defaults of the report policy.
+        things: by id, in the order of the file.
+    """
+
+    file: Path
+    xmpp: XmppConfig
+    access: dict[str, Grant] = {}
+    report: ReportConfig = ReportConfig()
+    things: dict[ThingId, ThingConfig] = {}
