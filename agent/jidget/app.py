@@ -1,0 +1,228 @@
+"""The composition root: builds everything from the configuration, runs it in one TaskGroup, stops it in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Sequence
+
+from slixmpp import JID
+
+from jidget import __version__
+from jidget.commands.access import Access
+from jidget.commands.service import Commands
+from jidget.config.model import Config, ThingConfig
+from jidget.errors import JidgetError
+from jidget.reading import Reading
+from jidget.readings.now import NowWriter
+from jidget.readings.policy import ReportPolicy
+from jidget.readings.publisher import Publisher
+from jidget.readings.sampler import Sampler
+from jidget.sdnotify import notify, watchdog_interval
+from jidget.store.journal import MemoryJournal
+from jidget.store.outbox import MemoryOutbox
+from jidget.things.directory import Directory
+from jidget.things.loader import load_things
+from jidget.things.values import show_value
+from jidget.xmpp.adhoc import AdHoc
+from jidget.xmpp.chat import Chat
+from jidget.xmpp.control import Control
+from jidget.xmpp.disco import Disco
+from jidget.xmpp.link import Link
+from jidget.xmpp.login import login_of
+from jidget.xmpp.pep import Pep
+from jidget.xmpp.presence import Presence
+from jidget.xmpp.roster import Roster
+from jidget.xmpp.router import Admission, Router
+from jidget.xmpp.sensordata import SensorData
+from jidget.xmpp.services import FEATURES, Services
+from jidget.xmpp.session import Session
+
+log = logging.getLogger(__name__)
+
+LAST_WORDS = 3.0
+"""Seconds that the last readings get to arrive when the agent is stopped."""
+GLANCE_THINGS = 4
+
+
+class App:
+    """The agent."""
+
+    def __init__(self, config: Config) -> None:
+        """Build everything; no hardware and no network is touched yet.
+
+        Raises:
+            ConfigError: a Thing's driver or options are wrong.
+        """
+        xmpp = config.xmpp
+        self._personal = xmpp.account == "person"
+        self.directory = Directory(load_things(config))
+        self.access = Access(config.access, xmpp.jid)
+        self.outbox = MemoryOutbox()
+        self.router = Router(self._admit)
+        self.link = Link(login_of(config.xmpp), self.router.receive, liveness=xmpp.liveness)
+        self.commands = Commands(self.directory, self.access, MemoryJournal(), me=lambda: self.link.full)
+        self.pep = Pep(self.link, whitelist=self._feed_list if self._personal else None)
+        self.now = NowWriter(self.directory, self.pep)
+        self.publisher = Publisher(self.outbox, self.pep, time.time)
+        policies = {thing_id: policy_of(config, thing) for thing_id, thing in config.things.items()}
+        self.sampler = Sampler(list(self.directory), policies, self._take)
+        self.session = self._build_session(config)
+        for thing in self.directory:
+            thing.on_availability = lambda _: self.presence.notify()
+
+    def _build_session(self, config: Config) -> Session:
+        link, router = self.link, self.router
+        roster = None
+        if not self._personal:
+            roster = Roster(
+                link, listed=self._feed_list, wanted=self._sees_feed, shared=config.xmpp.account == "agents"
+            )
+            roster.attach(router)
+        adhoc = AdHoc(link, self.commands)
+        disco = Disco(
+            ("client", "bot", f"Jidget {link.login.resource}"),
+            {*FEATURES, *adhoc.features, *SensorData.features, *Control.features},
+        )
+        disco.attach(router)
+        adhoc.attach(router, disco)
+        SensorData(link, self.directory, self.access).attach(router)
+        Control(self.commands).attach(router)
+        Services().attach(router)
+        Chat(link, self.commands.chat, account=config.xmpp.account, known=self._known).attach(router)
+        self.presence = Presence(link, disco, self._glance, priority=-1 if self._personal else 5)
+        return Session(
+            link,
+            router,
+            presence=self.presence,
+            pep=self.pep,
+            roster=roster,
+            on_provisioned=self.now.write,
+            on_change=self._on_link,
+        )
+
+    # ---- running ----------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then stop in order: no new readings, the last ones sent, goodbye, off.
+
+        Raises:
+            JidgetError: what cannot be mended by trying again.
+        """
+        log.info("Jidget %s: %d Things", __version__, len(self.directory))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sampler = tasks.create_task(self.sampler.run(), name="sampler")
+                others = [
+                    tasks.create_task(self.publisher.run(), name="publisher"),
+                    tasks.create_task(self.now.run(), name="now"),
+                    tasks.create_task(self.session.run(), name="session"),
+                    tasks.create_task(_feed_watchdog(), name="watchdog"),
+                ]
+                notify("READY=1")
+                await stop.wait()
+                notify("STOPPING=1")
+                await self._stop(sampler, others)
+        except* JidgetError as group:
+            raise first_error(group) from None
+
+    async def _stop(self, sampler: asyncio.Task[None], others: Sequence[asyncio.Task[None]]) -> None:
+        log.info("stopping")
+        sampler.cancel()
+        await asyncio.wait((sampler,))
+        if self.link.connected:
+            if not await self.publisher.drained(LAST_WORDS):
+                log.warning("not everything was taken by the server in time")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await self.now.write()
+        await self.session.sign_off()
+        for task in others:
+            task.cancel()
+
+    # ---- what the parts need of each other ---------------------------------------------------------------------
+
+    def _take(self, readings: Sequence[Reading]) -> None:
+        self.outbox.append(readings)
+        self.publisher.notify()
+        self.now.notify()
+        self.presence.notify()
+
+    def _on_link(self) -> None:
+        notify(f"STATUS={self.session.trouble or self.pep.problem or f'online as {self.link.full}'}")
+
+    def _admit(self, sender: JID) -> Admission:
+        if sender.full in (self.link.login.jid, self.link.login.domain):
+            return Admission.SERVER
+        return Admission.KNOWN if self.access.person(sender.bare) is not None else Admission.STRANGER
+
+    def _known(self, jid: str) -> bool:
+        return self.access.person(jid) is not None
+
+    def _sees_feed(self, jid: str) -> bool:
+        person = self.access.person(jid)
+        return person is not None and person.sees_feed
+
+    def _feed_list(self) -> Sequence[str]:
+        me = self.link.login.jid
+        return [jid for jid in self.access.listed if "@" in jid and jid != me and self._sees_feed(jid)]
+
+    def _glance(self) -> tuple[str, str]:
+        away = [thing.id for thing in self.directory if not thing.availability.available]
+        trouble = (
+            f"unavailable: {', '.join(away[:GLANCE_THINGS])}{' …' if len(away) > GLANCE_THINGS else ''}" if away else ""
+        )
+        if self.pep.problem:
+            trouble = f"{trouble} · readings are not published" if trouble else "readings are not published"
+        shown: list[str] = []
+        for thing in self.directory:
+            if thing.availability.available and thing.values and len(shown) < GLANCE_THINGS:
+                name = next((p.name for p in thing.writable if p.name in thing.values), next(iter(thing.values)))
+                shown.append(f"{thing.label} {show_value(thing.properties[name], thing.values[name].value)}")
+        return trouble, " · ".join(shown)
+
+
+def policy_of(config: Config, thing: ThingConfig) -> ReportPolicy:
+    """Return a Thing's report policy: its own settings, else those of `[report]`."""
+    common, own = config.report, thing.report
+    deadbands = own.deadband if isinstance(own.deadband, dict) else {}
+    single = own.deadband if isinstance(own.deadband, int | float) else None
+    return ReportPolicy(
+        min_interval=common.min_interval if own.min_interval is None else own.min_interval,
+        max_interval=common.max_interval if own.max_interval is None else own.max_interval,
+        deadband=common.deadband if single is None else single,
+        deadbands=deadbands,
+    )
+
+
+def first_error(group: BaseExceptionGroup[JidgetError]) -> JidgetError:
+    """Return the first error of a group, however deep it lies."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            return first_error(error)
+        return error
+    raise ValueError("an empty group")
+
+
+async def run_until_signalled(app: App) -> None:
+    """Run the agent until SIGTERM or SIGINT.
+
+    Raises:
+        JidgetError: what cannot be mended by trying again.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await app.run(stop)
+
+
+async def _feed_watchdog() -> None:
+    """Tell systemd that the event loop turns, twice as often as it wants to hear it (sd_notify(3))."""
+    interval = watchdog_interval()
+    if interval is None:
+        return
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(interval / 2)

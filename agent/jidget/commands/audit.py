@@ -1,0 +1,23 @@
+"""The audit: one line for every attempt to act, by whom, how, and what came of it."""
+
+import logging
+
+from jidget.commands.model import Request, Result
+from jidget.things.values import shorten
+
+log = logging.getLogger("jidget.audit")
+
+LONGEST = 300
+"""Characters of each part."""
+
+
+def audit(request: Request, what: str, result: Result) -> None:
+    """Tell of one attempt: who (full JID), face, what, outcome. Secrets are masked before they come here."""
+    log.info(
+        "%s by %s: %s -> %s: %s",
+        shorten(request.asker, LONGEST),
+        request.face.value,
+        shorten(what, LONGEST),
+        result.outcome.value,
+        shorten(result.note, LONGEST),
+    )

@@ -1,0 +1,1 @@
+"""The demo, and the private servers it and the tests run on."""

@@ -1,0 +1,1 @@
+"""Readings on their way out: when to report, batches, the publisher."""

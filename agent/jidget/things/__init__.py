@@ -1,0 +1,1 @@
+"""Things: the devices as seen outside, and the hosts that run their drivers."""

@@ -1,0 +1,151 @@
+"""The chat face: one line in, one message out."""
+
+import asyncio
+import hashlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from slixmpp import JID
+
+from jidget.commands.model import Face, Request
+from jidget.xmpp.link import Link
+from jidget.xmpp.router import Admission, Incoming, Router
+from jidget.xmpp.xml import CLIENT, JIDGET, element, text_of
+
+log = logging.getLogger(__name__)
+
+_BODY = f"{{{CLIENT}}}body"
+_THREAD = f"{{{CLIENT}}}thread"
+_OURS = f"{{{JIDGET}}}reply"
+_RECEIPTS = "urn:xmpp:receipts"
+# A message that carries one of these is a copy, a notification or unreadable: its body is nobody's order to us.
+_NOT_FOR_US = (
+    "{urn:xmpp:carbons:2}",
+    "{urn:xmpp:mam:2}",
+    "{urn:xmpp:forward:0}",
+    "{http://jabber.org/protocol/pubsub#event}",
+    "{http://jabber.org/protocol/muc#user}",
+    _OURS,
+)
+_ENCRYPTED = ("{eu.siacs.conversations.axolotl}encrypted", "{urn:xmpp:omemo:2}encrypted")
+CANNOT_DECRYPT = "I cannot read encrypted messages. Please turn off OMEMO for this chat and say it again."
+MOST_REPLIES = 30
+"""Replies to one person in a minute: what asks more often is a machine, perhaps one that answers our answers."""
+
+Answer = Callable[[Request, str], Coroutine[Any, Any, str | None]]
+
+
+@dataclass(slots=True)
+class _Talk:
+    """A conversation with one person: one line at a time, and not too many."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    replies: list[float] = field(default_factory=list)
+
+    def may_reply(self) -> bool:
+        now = time.monotonic()
+        self.replies = [at for at in self.replies if now - at < 60.0]
+        if len(self.replies) >= MOST_REPLIES:
+            return False
+        self.replies.append(now)
+        return True
+
+
+class Chat:
+    """Takes chat from those who may talk to us."""
+
+    def __init__(self, link: Link, answer: Answer, *, account: str, known: Callable[[str], bool]) -> None:
+        """Take the parts it works with.
+
+        Args:
+            link: our connection.
+            answer: turns a request and a line into the reply; None says nothing.
+            account: `own`, `agents` or `person` (DESIGN 4.1).
+            known: whether a bare JID is somebody's whom the access list names.
+        """
+        self._link = link
+        self._answer = answer
+        self._account = account
+        self._known = known
+        self._talks: dict[str, _Talk] = {}
+        self._siblings: set[str] = set()
+
+    def attach(self, router: Router) -> None:
+        """Take messages from `router`, and presence: it tells which other agents share our account."""
+        router.messages.append(self._on_message)
+        router.presences.append(self._on_presence)
+
+    async def _on_presence(self, incoming: Incoming) -> None:
+        sender = incoming.sender
+        if sender.bare == self._link.login.jid and sender.full != self._link.full and sender.resource:
+            if incoming.kind == "":
+                self._siblings.add(sender.resource.casefold())
+            elif incoming.kind == "unavailable":
+                self._siblings.discard(sender.resource.casefold())
+
+    async def _on_message(self, incoming: Incoming) -> None:
+        body = text_of(incoming.stanza, _BODY)
+        sender = incoming.sender
+        if (
+            body is None
+            or incoming.kind not in ("", "normal", "chat")
+            or incoming.admission is not Admission.KNOWN
+            or sender.full == self._link.full
+            or not self._known(sender.bare)
+            or any(child.tag.startswith(_NOT_FOR_US) for child in incoming.stanza)
+        ):
+            return
+        talk = self._talks.setdefault(sender.bare, _Talk())
+        async with talk.lock:  # what one person says is done in the order in which they said it
+            line, hint = self._addressed(incoming.stanza, body)
+            if line is None and hint is None:
+                return
+            if not talk.may_reply():
+                log.warning("%s asks more than %d times a minute: not answered", sender.bare, MOST_REPLIES)
+                return
+            if any(incoming.stanza.find(tag) is not None for tag in _ENCRYPTED):
+                hint = CANNOT_DECRYPT
+            elif line is not None:
+                hint = await self._answer(self._request(incoming, line), line)
+            if hint is not None:
+                self._reply(incoming, hint)
+
+    def _addressed(self, stanza: ET.Element, body: str) -> tuple[str | None, str | None]:
+        """Return what of `body` is for us, or else a hint for a person who should know how to reach us."""
+        to = JID(stanza.get("to") or self._link.login.jid)
+        if self._account != "agents" or to.resource:
+            return body, None
+        me = self._link.login.resource
+        first, _, rest = body.strip().partition(" ")
+        name = first.casefold().rstrip(":,")
+        if name == me.casefold():
+            return rest.strip() or "help", None
+        if name in self._siblings:
+            return None, None
+        return None, f'I am {me}. Several agents share this address: begin with "{me}", as in: {me} status'
+
+    def _request(self, incoming: Incoming, line: str) -> Request:
+        sender, key = incoming.sender, None
+        if incoming.id:
+            digest = hashlib.sha256(line.encode(errors="replace")).hexdigest()
+            key = f"message {sender.bare} {incoming.id} {digest}"
+        return Request(jid=sender.bare, asker=sender.full, face=Face.CHAT, key=key, age=incoming.age)
+
+    def _reply(self, incoming: Incoming, text: str) -> None:
+        message = element(
+            f"{{{CLIENT}}}message",
+            {"to": incoming.sender.full, "type": incoming.kind or None, "id": uuid.uuid4().hex},
+            element(_BODY, None, text),
+            element(_OURS),
+        )
+        thread = text_of(incoming.stanza, _THREAD)
+        if thread:
+            message.append(element(_THREAD, None, thread))
+        if incoming.id and incoming.stanza.find(f"{{{_RECEIPTS}}}request") is not None:
+            message.append(element(f"{{{_RECEIPTS}}}received", {"id": incoming.id}))
+        self._link.send(message)

@@ -1,0 +1,205 @@
+"""A person's or a script's side: watching an agent and calling its commands as any XMPP client would."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from xml.etree import ElementTree as ET
+
+from slixmpp import JID
+
+from jidget.errors import JidgetError, StanzaError
+from jidget.xmpp.disco import Disco
+from jidget.xmpp.link import Link
+from jidget.xmpp.login import Login
+from jidget.xmpp.router import Admission, Incoming, Router
+from jidget.xmpp.services import FEATURES, Services
+from jidget.xmpp.xml import CLIENT, COMMANDS, DATA, PUBSUB, PUBSUB_EVENT, ROSTER, element, text_of
+
+PRIORITY = -1
+"""Never asks the server for anybody's chat."""
+PRESENCE_WAIT = 3.0
+MOST_REPLIES = 100
+_PRESENCE = f"{{{CLIENT}}}presence"
+_MESSAGE = f"{{{CLIENT}}}message"
+OnItem = Callable[[str, str, str, ET.Element], None]
+"""Given publisher's bare JID, node, item id and payload."""
+
+
+def random_resource() -> str:
+    """Return a resource that disturbs nobody."""
+    return f"cli-{secrets.token_hex(4)}"
+
+
+class Client:
+    """Logged in with a resource of its own at negative priority; it follows one agent.
+
+    Attributes:
+        agent: the full JID of the agent it deals with.
+        replies: what the agent said in chat and nobody took yet.
+    """
+
+    def __init__(self, login: Login, agent: JID, *, nodes: tuple[str, ...] = (), on_item: OnItem | None = None) -> None:
+        """`nodes` are the PEP nodes whose events are given to `on_item`."""
+        self.agent = agent
+        self._nodes = nodes
+        self._on_item = on_item
+        self._there = asyncio.Event()
+        self.replies: asyncio.Queue[str] = asyncio.Queue(MOST_REPLIES)
+        self.router = Router(self._admit)
+        self.link = Link(login, self.router.receive)
+        self.disco = Disco(("client", "console", "jidget"), {*FEATURES, *(f"{node}+notify" for node in nodes)})
+        self.disco.attach(self.router)
+        Services().attach(self.router)
+        self.router.on_iq("set", f"{{{ROSTER}}}query", self._push, public=True)
+        self.router.presences.append(self._on_presence)
+        self.router.messages.append(self._on_message)
+
+    @asynccontextmanager
+    async def online(self) -> AsyncIterator["asyncio.Future[JidgetError]"]:
+        """Be logged in and available for the time of the context; yields what is done when the link is lost.
+
+        Raises:
+            JidgetError: the login failed.
+        """
+        presence = element(_PRESENCE, None, element(f"{{{CLIENT}}}priority", None, str(PRIORITY)), self.disco.caps())
+        async with self.router.serving(self.link), self.link.session():
+            alive = asyncio.create_task(self.link.stay_alive(), name="liveness")
+            try:
+                self.link.send(presence)
+                yield alive
+            finally:
+                alive.cancel()
+                await asyncio.wait((alive,))
+
+    # ---- following ----------------------------------------------------------------------------------------------
+
+    async def befriend(self) -> None:
+        """Make the subscription mutual where it is not: PEP reaches only those who are subscribed both ways.
+
+        Granting without being asked is not idle: ejabberd hands a waiting request only to clients whose priority is
+        not negative, and other servers take it as an approval in advance (RFC 6121 3.4).
+
+        Raises:
+            LinkError: the link was lost.
+        """
+        if self.agent.bare == self.link.login.jid:
+            return
+        subscription = await self._subscription()
+        if subscription not in ("from", "both"):
+            self.link.send(element(_PRESENCE, {"to": self.agent.bare, "type": "subscribed"}))
+        if subscription not in ("to", "both"):
+            self.link.send(element(_PRESENCE, {"to": self.agent.bare, "type": "subscribe"}))
+
+    async def _subscription(self) -> str:
+        reply = await self.link.request("get", element(f"{{{ROSTER}}}query"))
+        items = {item.get("jid"): item.get("subscription", "none") for item in reply.iter(f"{{{ROSTER}}}item")}
+        return items.get(self.agent.bare, "none")
+
+    async def agent_is_away(self) -> bool:
+        """Whether the agent is known to be offline: we would see its presence, and do not."""
+        if self.agent.bare != self.link.login.jid and await self._subscription() not in ("to", "both"):
+            return False
+        try:
+            async with asyncio.timeout(PRESENCE_WAIT):
+                await self._there.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    async def items(self, node: str) -> list[tuple[str, ET.Element]]:
+        """Fetch the items of one of the agent's nodes: (item id, payload).
+
+        Raises:
+            StanzaError: it is not ours to see, or not there.
+            LinkError: the link was lost.
+        """
+        query = element(f"{{{PUBSUB}}}pubsub", None, element(f"{{{PUBSUB}}}items", {"node": node}))
+        reply = await self.link.request("get", query, to=self.agent.bare)
+        return [(item.get("id", ""), item[0]) for item in reply.iter(f"{{{PUBSUB}}}item") if len(item)]
+
+    def say(self, line: str, *, to_resource: bool = False) -> str:
+        """Say a line to the agent in chat and return the message's id; the answer comes into `replies`.
+
+        Raises:
+            LinkError: not connected.
+        """
+        message_id = secrets.token_hex(8)
+        to = self.agent.full if to_resource else self.agent.bare
+        body = element(f"{{{CLIENT}}}body", None, line)
+        self.link.send(element(_MESSAGE, {"to": to, "type": "chat", "id": message_id}, body))
+        return message_id
+
+    # ---- calling ------------------------------------------------------------------------------------------------
+
+    async def execute(
+        self, node: str, fields: Mapping[str, list[str]] | None, *, key: str = "", timeout: float = 30.0
+    ) -> ET.Element:
+        """Execute a command (XEP-0050), with a submitted form if `fields` are given; return its `<command>`.
+
+        Raises:
+            StanzaError: refused by an error stanza.
+            LinkError: lost or not answered: whether it was done is not known.
+        """
+        command = element(f"{{{COMMANDS}}}command", {"node": node, "action": "execute"})
+        if fields is not None:
+            form = element(f"{{{DATA}}}x", {"type": "submit"})
+            for var, values in fields.items():
+                entries = (element(f"{{{DATA}}}value", None, value) for value in values)
+                form.append(element(f"{{{DATA}}}field", {"var": var}, *entries))
+            command.append(form)
+        reply = await self.link.request("set", command, to=self.agent.full, key=key, timeout=timeout)
+        answer = reply.find(f"{{{COMMANDS}}}command")
+        if answer is None:
+            raise StanzaError("undefined-condition", "the answer holds no command")
+        return answer
+
+    async def cancel(self, answer: ET.Element) -> None:
+        """End the session of an unfinished command, so that the agent need not wait for its end.
+
+        Raises:
+            LinkError: the link was lost.
+        """
+        attributes = {"node": answer.get("node"), "sessionid": answer.get("sessionid"), "action": "cancel"}
+        try:
+            await self.link.request("set", element(f"{{{COMMANDS}}}command", attributes), to=self.agent.full)
+        except StanzaError:
+            return  # it is over either way
+
+    # ---- what comes in ------------------------------------------------------------------------------------------
+
+    def _admit(self, sender: JID) -> Admission:
+        if sender.full in (self.link.login.jid, self.link.login.domain):
+            return Admission.SERVER
+        known = (self.agent.bare, self.link.login.jid)
+        return Admission.KNOWN if sender.bare in known else Admission.STRANGER
+
+    async def _push(self, _incoming: Incoming) -> tuple[ET.Element, ...]:
+        return ()
+
+    async def _on_presence(self, incoming: Incoming) -> None:
+        if incoming.sender.bare != self.agent.bare:
+            return
+        if incoming.kind == "subscribe":  # the agent wants to see us too: PEP needs both ways
+            self.link.send(element(_PRESENCE, {"to": self.agent.bare, "type": "subscribed"}))
+        elif incoming.sender.full == self.agent.full:
+            if incoming.kind == "":
+                self._there.set()
+            elif incoming.kind == "unavailable":
+                self._there.clear()
+
+    async def _on_message(self, incoming: Incoming) -> None:
+        if incoming.sender.bare != self.agent.bare:
+            return
+        body = text_of(incoming.stanza, f"{{{CLIENT}}}body")
+        if body is not None and incoming.kind == "chat" and not self.replies.full():
+            self.replies.put_nowait(body)
+        event = incoming.stanza.find(f"{{{PUBSUB_EVENT}}}event")
+        if event is None or self._on_item is None:
+            return
+        for items in event.iterfind(f"{{{PUBSUB_EVENT}}}items"):
+            node = items.get("node", "")
+            if node in self._nodes:
+                for item in items.iterfind(f"{{{PUBSUB_EVENT}}}item"):
+                    if len(item):
+                        self._on_item(incoming.sender.bare, node, item.get("id", ""), item[0])

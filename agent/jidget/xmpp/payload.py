@@ -1,0 +1,170 @@
+"""Readings as sensor data (Neuro-Foundation `urn:nf:iot:sd:1.0`, DESIGN 4.3): written as text, read from elements.
+
+`<resp id>` holds one `<nd id src>` a Thing, in it one `<ts v>` an instant, in it one typed field a property.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from jidget.reading import Reading
+from jidget.things.values import clean_text, show_number
+from jidget.xmpp.xml import SENSOR_DATA, escape
+from jidget_drivers import Kind, Scalar
+from jidget_drivers.units import people_spelling, unit_of
+
+NOW_ITEM_BYTES = 32 * 1024
+CLOCK_UNSET = 1_577_836_800_000
+"""Milliseconds: a clock that says it is before 2020 has not been set."""
+FLAGS = ("m", "p", "s", "c", "i", "h", "ms", "pr", "ae", "me", "mr", "ar", "of", "w", "er")
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def write_time(milliseconds: int) -> str:
+    """Write UTC milliseconds as xs:dateTime with three decimals."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+def read_time(text: str) -> int:
+    """Return the UTC milliseconds of an xs:dateTime.
+
+    Raises:
+        ValueError: it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def write_field(reading: Reading, *, historical: bool = False, controls: bool = False) -> str:
+    """Write one property's value as a typed field; default flags are left out."""
+    prop, value = reading.property, reading.value
+    flags = " h='true'" if historical else ""
+    if reading.time < CLOCK_UNSET:
+        flags += " of='true'"
+    if controls and prop.writable:
+        flags += " ctr='true'"
+    if isinstance(value, bool):
+        return f"<b n='{prop.name}' v='{'true' if value else 'false'}'{flags}/>"
+    if isinstance(value, str):
+        if prop.kind is Kind.ENUM:
+            return f"<e n='{prop.name}' v='{escape(value)}' t='{prop.name}'{flags}/>"
+        return f"<s n='{prop.name}' v='{escape(value)}'{flags}/>"
+    unit = people_spelling(prop.unit)
+    if prop.kind is Kind.INTEGER and not unit:
+        return f"<l n='{prop.name}' v='{value}'{flags}/>"
+    return f"<q n='{prop.name}' v='{value}' u='{escape(unit)}'{flags}/>"
+
+
+def write_nodes(
+    readings: Iterable[Reading], resource: str, *, historical: bool = False, controls: bool = False
+) -> list[str]:
+    """Write readings as `<nd>` elements, one a Thing, instants in order."""
+    things: dict[str, dict[int, list[str]]] = {}
+    for reading in readings:
+        instants = things.setdefault(reading.thing, {})
+        instants.setdefault(reading.time, []).append(write_field(reading, historical=historical, controls=controls))
+    src = escape(resource)
+    return [
+        f"<nd id='{thing}' src='{src}'>"
+        + "".join(f"<ts v='{write_time(at)}'>{''.join(fields)}</ts>" for at, fields in instants.items())
+        + "</nd>"
+        for thing, instants in things.items()
+    ]
+
+
+def write_resp(stanza_id: str, nodes: Iterable[str], *, more: bool = False) -> str:
+    """Write `<resp>` around `<nd>` elements."""
+    flag = " more='true'" if more else ""
+    return f"<resp xmlns='{SENSOR_DATA}' id='{escape(stanza_id)}'{flag}>{''.join(nodes)}</resp>"
+
+
+def pack_nodes(nodes: Sequence[str], limit: int = NOW_ITEM_BYTES) -> list[list[str]]:
+    """Spread `<nd>` elements over items of at most `limit` bytes, at least one item."""
+    packed: list[list[str]] = [[]]
+    size = 0
+    for node in nodes:
+        length = len(node.encode())
+        if packed[-1] and size + length > limit:
+            packed.append([])
+            size = 0
+        packed[-1].append(node)
+        size += length
+    return packed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One value as read from somebody's sensor data. `unit` is the SenML symbol where we know it, else as written."""
+
+    thing: str
+    agent: str
+    property: str
+    value: Scalar
+    unit: str
+    time: int
+    flags: tuple[str, ...]
+
+
+def show_field(field: Field) -> str:
+    """Say a field's value to a person, with the unit as people write it."""
+    value = field.value
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    shown = clean_text(value) if isinstance(value, str) else show_number(value, None)
+    unit = unit_of(field.unit)
+    spelling = people_spelling(unit) if unit else clean_text(field.unit)
+    return f"{shown} {spelling}".rstrip()
+
+
+_READERS: dict[str, Any] = {
+    "b": lambda v: {"true": True, "1": True, "false": False, "0": False}[v],
+    "q": float,
+    "i": int,
+    "l": int,
+    "s": str,
+    "e": str,
+    "d": str,
+    "t": str,
+    "dt": str,
+    "dr": str,
+}
+
+
+def read_fields(resp: ET.Element) -> Iterator[Field]:
+    """Yield the fields of a `<resp>`, leaving out what is not sensor data as we know it."""
+    space = f"{{{SENSOR_DATA}}}"
+    for node in resp.iterfind(f"{space}nd"):
+        for instant in node.iterfind(f"{space}ts"):
+            try:
+                at = read_time(instant.get("v", ""))
+            except ValueError:
+                continue
+            for field in instant:
+                reader = _READERS.get(field.tag.removeprefix(space))
+                name, text = field.get("n"), field.get("v")
+                if reader is None or name is None or text is None:
+                    continue
+                try:
+                    value: Scalar = reader(text)
+                except (ValueError, KeyError):
+                    continue
+                unit = unit_of(field.get("u", ""))
+                yield Field(
+                    thing=node.get("id", ""),
+                    agent=node.get("src", ""),
+                    property=name,
+                    value=value,
+                    unit=unit.value if unit else field.get("u", ""),
+                    time=at,
+                    flags=tuple(flag for flag in FLAGS if field.get(flag) in ("true", "1")),
+                )
