@@ -38,6 +38,7 @@ from jidget.xmpp.router import Admission, Router
 from jidget.xmpp.sensordata import SensorData
 from jidget.xmpp.services import FEATURES, Services
 from jidget.xmpp.session import Session
+from jidget.xmpp.timing import Timing
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ GLANCE_THINGS = 4
 class App:
     """The agent."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, timing: Timing | None = None) -> None:
         """Build everything; no hardware and no network is touched yet.
 
         Raises:
@@ -61,7 +62,8 @@ class App:
         self.access = Access(config.access, xmpp.jid)
         self.outbox = MemoryOutbox()
         self.router = Router(self._admit)
-        self.link = Link(login_of(config.xmpp), self.router.receive, liveness=xmpp.liveness)
+        self._timing = timing or Timing()
+        self.link = Link(login_of(xmpp), self.router.receive, liveness=xmpp.liveness, timing=self._timing)
         self.commands = Commands(self.directory, self.access, MemoryJournal(), me=lambda: self.link.full)
         self.pep = Pep(self.link, whitelist=self._feed_list if self._personal else None)
         self.now = NowWriter(self.directory, self.pep)
@@ -91,7 +93,9 @@ class App:
         Control(self.commands).attach(router)
         Services().attach(router)
         Chat(link, self.commands.chat, account=config.xmpp.account, known=self._known).attach(router)
-        self.presence = Presence(link, disco, self._glance, priority=-1 if self._personal else 5)
+        self.presence = Presence(
+            link, disco, self._glance, priority=-1 if self._personal else 5, timing=self._timing
+        )
         return Session(
             link,
             router,
@@ -100,6 +104,7 @@ class App:
             roster=roster,
             on_provisioned=self.now.write,
             on_change=self._on_link,
+            timing=self._timing,
         )
 
     # ---- running ----------------------------------------------------------------------------------------------
@@ -150,6 +155,7 @@ class App:
         self.presence.notify()
 
     def _on_link(self) -> None:
+        self.presence.notify()
         notify(f"STATUS={self.session.trouble or self.pep.problem or f'online as {self.link.full}'}")
 
     def _admit(self, sender: JID) -> Admission:

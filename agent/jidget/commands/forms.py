@@ -11,7 +11,7 @@ from jidget.commands.registry import Actuation, Scope
 from jidget.commands.sentences import label_of, name_of
 from jidget.commands.signature import Parameter, Signature
 from jidget.things.host import Thing
-from jidget.things.values import BadValue, parse_value, same_value, say_range, shorten, show_number
+from jidget.things.values import BadValue, parse_value, same_value, say_range, shorten, show_plain
 from jidget_drivers import Kind, Property, Scalar
 
 MOST_TYPED_NODES = 20
@@ -75,7 +75,7 @@ def list_nodes(scope: Scope) -> list[NodeInfo]:
         ]
     if len(typed) <= MOST_TYPED_NODES:
         nodes += typed
-    return sorted(nodes, key=lambda node: node.name)
+    return sorted(nodes, key=lambda node: node.name.casefold())
 
 
 def find_node(scope: Scope, node: str) -> Node:
@@ -87,40 +87,30 @@ def find_node(scope: Scope, node: str) -> Node:
     parts = node.split("/", 2)
     match parts:
         case ["set", thing_id]:
-            _require(scope, "set")
+            scope.require("set")
             thing = scope.by_id(thing_id, act=True)
             if not thing.writable:
                 raise Refusal(Reason.NOT_FOUND, f"{thing.id} has nothing that can be set")
             return SetNode(thing)
         case ["do", thing_id, action]:
-            _require(scope, "do")
+            scope.require("do")
             thing = scope.by_id(thing_id, act=True)
             signature = scope.signatures.of(thing).get(action)
             if signature is None:
                 raise Refusal(Reason.NOT_FOUND, f'{thing.id} has no action "{shorten(action)}"')
             return DoNode(thing, signature)
-        case [name] if scope.registry.get(name) is not None:
-            _require(scope, name)
+        case [name]:
+            if not scope.require(name).offered_to(scope):
+                raise Refusal(Reason.FORBIDDEN, f"there is nothing you may {name} here")
             return WordNode(name)
     raise Refusal(Reason.NOT_FOUND, f'there is no command "{shorten(node)}"')
-
-
-def _require(scope: Scope, name: str) -> None:
-    command = scope.registry.get(name)
-    if command is None:
-        raise Refusal(Reason.NOT_FOUND, f'there is no command "{shorten(name)}"')
-    scope.require(command)
 
 
 # ---- forms ---------------------------------------------------------------------------------------------------------
 
 
 def form_of(scope: Scope, node: Node) -> Form | None:
-    """Return the form to fill in; None where the node needs none and runs at once.
-
-    Raises:
-        Refusal: there would be nothing to choose from.
-    """
+    """Return the form to fill in; None where the node needs none and runs at once."""
     match node:
         case SetNode(thing):
             return Form(
@@ -154,8 +144,6 @@ def _read_field(scope: Scope) -> FormField:
 
 def _set_form(scope: Scope) -> Form:
     choices = [(name_of(t, p), f"{t.label} {label_of(p)} ({say_range(p)})") for t, p in scope.settable()]
-    if not choices:
-        raise Refusal(Reason.FORBIDDEN, "there is nothing you may set here")
     value = FormField(var="value", kind=FieldKind.TEXT, label="Value (on, off, a number, …)", required=True)
     return Form(
         title="Set", instructions="One value at a time.", fields=(_choice("target", "What to set", choices), value)
@@ -163,10 +151,7 @@ def _set_form(scope: Scope) -> Form:
 
 
 def _do_form(scope: Scope) -> Form:
-    found = scope.invocable()
-    if not found:
-        raise Refusal(Reason.FORBIDDEN, "there is nothing you may do here")
-    choices = [(f"{t.id}.{s.action.name}", f"{t.label}: {s.usage}") for t, s in found]
+    choices = [(f"{t.id}.{s.action.name}", f"{t.label}: {s.usage}") for t, s in scope.invocable()]
     arguments = FormField(var="arguments", kind=FieldKind.LINES, label="Arguments (a line name=value each)")
     return Form(title="Do", instructions="Invokes an action.", fields=(_choice("target", "Action", choices), arguments))
 
@@ -206,15 +191,11 @@ def _property_field(thing: Thing, prop: Property) -> FormField:
                 var=prop.name,
                 kind=FieldKind.TEXT,
                 label=label,
-                value="" if seen is None else _plain(prop, seen.value),
+                value="" if seen is None else show_plain(prop, seen.value),
                 datatype="xs:integer" if prop.kind is Kind.INTEGER else "xs:decimal",
                 minimum=prop.minimum,
                 maximum=prop.maximum,
             )
-
-
-def _plain(prop: Property, value: Scalar) -> str:
-    return show_number(value, prop.precision) if isinstance(value, int | float) else str(value)
 
 
 def _parameter_field(parameter: Parameter) -> FormField:

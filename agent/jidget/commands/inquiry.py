@@ -172,10 +172,9 @@ class Help(Inquiry[HelpArguments]):
             return _done(self._overview(scope))
         if word in offered:
             return _done(_explain(offered[word], scope))
-        command = scope.registry.get(word)
-        if command is not None:
-            scope.require(command)
-            raise Refusal(Reason.FORBIDDEN, f"there is nothing you may {command.name} here")
+        if scope.registry.get(word) is not None:
+            scope.require(word)
+            raise Refusal(Reason.FORBIDDEN, f"there is nothing you may {word} here")
         try:
             thing, _ = scope.to_read(word)
         except Refusal:

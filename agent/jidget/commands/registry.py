@@ -270,14 +270,18 @@ class Scope:
         except NotFound as error:
             raise Refusal(Reason.NOT_FOUND, str(error)) from None
 
-    def require(self, command: AnyCommand) -> None:
-        """Check that the person's role includes the command.
+    def require(self, name: str) -> AnyCommand:
+        """Return the command of this name.
 
         Raises:
-            Refusal: it does not.
+            Refusal: there is none, or the person's role does not include it.
         """
+        command = self.registry.get(name)
+        if command is None:
+            raise Refusal(Reason.NOT_FOUND, f'there is no command "{shorten(name)}"')
         if not self.person.at_least(command.role):
             raise Refusal(Reason.FORBIDDEN, f"you may not use {command.name} here")
+        return command
 
     def _require_right(self, thing: Thing) -> None:
         if not self.may_act(thing):

@@ -11,7 +11,7 @@ from jidget.commands.audit import audit
 from jidget.commands.execution import INTERNAL, Execution, boottime
 from jidget.commands.inquiry import Help, Read, Status, Things
 from jidget.commands.model import Form, NodeInfo, Outcome, Reason, Refusal, Request, Result, Submission
-from jidget.commands.registry import Actuation, AnyCommand, Inquiry, Plan, Registry, Scope
+from jidget.commands.registry import Actuation, Inquiry, Plan, Registry, Scope
 from jidget.commands.sentences import failed, observed_fields, refused, say_observed
 from jidget.commands.signature import Signatures
 from jidget.commands.words import NotUnderstood, Vocabulary, parse
@@ -72,14 +72,14 @@ class Commands:
             name: `status`, `read`, `set`, …
             arguments: as texts: `read` target, `set` target value for, `do` target arguments, `help` word.
         """
-        command = self._registry.get(name)
-        if isinstance(command, Actuation):
-            return await self._act(request, command, lambda scope: command.plan(scope, command.check(arguments)))
+        known = self._registry.get(name)
+        if isinstance(known, Actuation):
+            return await self._act(request, name, lambda scope: known.plan(scope, known.check(arguments)))
         try:
             scope = self._scope(request.jid)
+            command = scope.require(name)
             if not isinstance(command, Inquiry):
-                return refused(Refusal(Reason.NOT_FOUND, f'there is no command "{shorten(name)}"'))
-            scope.require(command)
+                raise TypeError(f"{command!r} neither asks nor acts")  # noqa: TRY301  # the log is to have it
             return await command.answer(scope, command.check(arguments))
         except Refusal as refusal:
             return refused(refusal)
@@ -92,7 +92,9 @@ class Commands:
 
         Texts among the values are read as people write them. Raises nothing but cancellation.
         """
-        return await self._act(request, Set(), lambda scope: plan_write(scope, scope.by_id(thing_id, act=True), values))
+        return await self._act(
+            request, Set.name, lambda scope: plan_write(scope, scope.by_id(thing_id, act=True), values)
+        )
 
     # ---- chat ------------------------------------------------------------------------------------------------------
 
@@ -119,7 +121,7 @@ class Commands:
         things = scope.things()
         return Vocabulary(
             commands=frozenset(command.name for command in self._registry),
-            offered=tuple(command.name for command in scope.offered()),
+            allowed=tuple(command.name for command in self._registry if scope.person.at_least(command.role)),
             names=frozenset(fold(name) for thing in things for name in (thing.id, thing.label, *thing.aliases)),
             targets=tuple(f"{thing.id}.{prop.name}" for thing, prop in scope.settable()),
             examples=scope.examples(),
@@ -160,7 +162,7 @@ class Commands:
         return result
 
     async def _do(self, request: Request, node: forms.DoNode, given: Mapping[str, str]) -> Result:
-        return await self._act(request, Do(), lambda _: plan_action(node.thing, node.signature, given))
+        return await self._act(request, Do.name, lambda _: plan_action(node.thing, node.signature, given))
 
     def _unchanged(self, thing: Thing) -> Result:
         lines = [say_observed(thing, prop, self._now()) for prop in thing.writable]
@@ -186,12 +188,12 @@ class Commands:
     def _may_act(self, jid: str, thing: Thing) -> bool:
         return self.knows(jid) and self._scope(jid).may_act(thing)
 
-    async def _act(self, request: Request, command: AnyCommand, planner: Callable[[Scope], Plan]) -> Result:
+    async def _act(self, request: Request, name: str, planner: Callable[[Scope], Plan]) -> Result:
         """Plan and carry out; whatever comes of it is audited and returned."""
-        what = command.name
+        what = name
         try:
             scope = self._scope(request.jid)
-            scope.require(command)
+            scope.require(name)
             plan = planner(scope)
             what = str(plan)
             result = await self._execution.carry_out(request, plan)

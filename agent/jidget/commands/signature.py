@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from jidget.spelling import did_you_mean
 from jidget.things.host import Thing
-from jidget.things.values import BadValue, clean_text, shorten, show_number
+from jidget.things.values import LARGEST_INTEGER, BadValue, clean_text, shorten, show_number
 from jidget_drivers import Action
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,8 @@ class Parameter:
             value = self.adapter.validate_strings(wanted)
         except ValidationError as error:
             raise BadValue(self._say_wrong(text, error)) from None
-        if isinstance(value, float) and not math.isfinite(value):
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if endless or (isinstance(value, int) and abs(value) > LARGEST_INTEGER):
             raise BadValue(f"{self.name} takes {self.range}")
         return value
 

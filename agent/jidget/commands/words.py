@@ -41,14 +41,14 @@ class Vocabulary:
 
     Attributes:
         commands: words of all commands of this version.
-        offered: those that this person can do anything with.
+        allowed: those that this person's role includes.
         names: of the Things this person may read: ids, labels, aliases, folded.
         targets: `THING.PROPERTY` of what this person may set, for suggestions.
         examples: what this person could say now.
     """
 
     commands: frozenset[str]
-    offered: Sequence[str]
+    allowed: Sequence[str]
     names: frozenset[str]
     targets: Sequence[str]
     examples: Sequence[str]
@@ -208,7 +208,7 @@ def _some(**arguments: str) -> dict[str, str]:
 
 def _unknown(word: str, vocabulary: Vocabulary) -> str:
     shown = shorten(word)
-    candidates = (*vocabulary.offered, *vocabulary.names, *vocabulary.targets)
+    candidates = (*vocabulary.allowed, *vocabulary.names, *vocabulary.targets)
     near = nearest(shown, candidates) or _remotely_near(shown, candidates)
     hint = f' Did you mean "{near}"?' if near else ""
     return f'Unknown word "{shown}".{hint} {_try(vocabulary)}'

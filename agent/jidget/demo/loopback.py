@@ -50,7 +50,7 @@ def listeners() -> dict[int, set[str]]:
 def sockets(pid: int) -> set[str]:
     """Return the inodes of the sockets that a process holds."""
     found = set()
-    with suppress(FileNotFoundError):  # it ended meanwhile: the caller notices
+    with suppress(FileNotFoundError, PermissionError):  # it ended, or is ending and no longer ours to look at
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed while we looked
                 target = str(descriptor.readlink())

@@ -173,7 +173,14 @@ def show_value(prop: Property, value: Scalar) -> str:
     if isinstance(value, str):
         return clean_text(value)
     unit = people_spelling(prop.unit)
-    return f"{show_number(value, prop.precision)}{' ' + unit if unit else ''}"
+    return f"{show_plain(prop, value)}{' ' + unit if unit else ''}"
+
+
+def show_plain(prop: Property, value: Scalar) -> str:
+    """Write a value without its unit, as a form shows it."""
+    if isinstance(value, bool | str):
+        return str(value)
+    return show_number(float(value) if prop.kind is Kind.NUMBER else value, prop.precision)
 
 
 def shorten(text: str, limit: int = 40) -> str:

@@ -10,19 +10,18 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from xml.etree import ElementTree as ET
 
-from jidget.commands.keys import iq_key
-from jidget.commands.model import Face, Form, Outcome, Reason, Refusal, Request, Result, Submission, Values
+from jidget.commands.model import Face, Form, Outcome, Reason, Refusal, Result, Submission, Values
 from jidget.commands.service import Commands
 from jidget.errors import StanzaError
 from jidget.things.values import shorten
 from jidget.xmpp.disco import Disco, Identity
 from jidget.xmpp.forms import BadForm, find_form, read_form, write_form, write_result
 from jidget.xmpp.link import Link
+from jidget.xmpp.request import digest, request_of
 from jidget.xmpp.router import Incoming, Router
-from jidget.xmpp.xml import COMMANDS, DATA, element, serialise
+from jidget.xmpp.xml import COMMANDS, DATA, element
 
 SESSION_TTL = 300.0
 """Seconds after which a form that nobody sent back is forgotten."""
@@ -134,7 +133,7 @@ class AdHoc:
         """Go on with an open form. What names one that is not there, or is somebody else's, runs nothing."""
         session = self._find(incoming, node, session_id)
         async with session.lock:
-            if session.answer is not None and session.digest == _digest(incoming):
+            if session.answer is not None and session.digest == digest(incoming.payload):
                 return session.answer
             if session.answer is not None or session.dropped:
                 raise _unknown_session()
@@ -165,7 +164,7 @@ class AdHoc:
             raise
         if result.outcome is Outcome.REFUSED and result.reason in _MENDABLE:
             return self._again(session, result.note, values)
-        session.answer, session.digest = _completed(session.node, session.id, result), _digest(incoming)
+        session.answer, session.digest = _completed(session.node, session.id, result), digest(incoming.payload)
         session.used = self._clock()
         self._forget_beyond(session.person)
         return session.answer
@@ -182,10 +181,7 @@ class AdHoc:
             raise StanzaError(refusal.reason, refusal.text) from None
 
     async def _submit(self, incoming: Incoming, submission: Submission) -> Result:
-        sender = incoming.sender
-        key = iq_key(sender.full, incoming.id, serialise(incoming.payload).encode())
-        request = Request(jid=sender.bare, asker=sender.full, face=Face.FORM, key=key, age=incoming.age)
-        result = await self._commands.submit(request, submission)
+        result = await self._commands.submit(request_of(incoming, Face.FORM), submission)
         if result.reason is Reason.FORBIDDEN:
             raise StanzaError(result.reason, result.note.removeprefix("Refused: "))
         return result
@@ -242,10 +238,6 @@ def _completed(node: str, session_id: str, result: Result) -> ET.Element:
 
 def _refused(error: BadForm) -> Result:
     return Result(outcome=Outcome.REFUSED, note=f"Refused: {error}", reason=Reason.BAD_VALUE)
-
-
-def _digest(incoming: Incoming) -> bytes:
-    return sha256(serialise(incoming.payload).encode()).digest()
 
 
 def _bad(condition: str, text: str) -> StanzaError:

@@ -1,7 +1,6 @@
 """The chat face: one line in, one message out."""
 
 import asyncio
-import hashlib
 import logging
 import time
 import uuid
@@ -12,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from slixmpp import JID
 
+from jidget.commands.keys import message_key
 from jidget.commands.model import Face, Request
 from jidget.xmpp.link import Link
 from jidget.xmpp.router import Admission, Incoming, Router
@@ -132,8 +132,7 @@ class Chat:
     def _request(self, incoming: Incoming, line: str) -> Request:
         sender, key = incoming.sender, None
         if incoming.id:
-            digest = hashlib.sha256(line.encode(errors="replace")).hexdigest()
-            key = f"message {sender.bare} {incoming.id} {digest}"
+            key = message_key(sender.bare, incoming.id, line.encode(errors="replace"))
         return Request(jid=sender.bare, asker=sender.full, face=Face.CHAT, key=key, age=incoming.age)
 
     def _reply(self, incoming: Incoming, text: str) -> None:

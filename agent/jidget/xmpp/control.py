@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
-from jidget.commands.keys import iq_key
-from jidget.commands.model import Face, Outcome, Reason, Refusal, Request, Result, Values
+from jidget.commands.model import Face, Outcome, Reason, Refusal, Result, Values
 from jidget.commands.service import Commands
 from jidget.errors import StanzaError
 from jidget.things.values import shorten
 from jidget.xmpp.forms import BadForm, find_form, read_form, write_form
+from jidget.xmpp.request import request_of
 from jidget.xmpp.router import Incoming, Router
-from jidget.xmpp.xml import CONTROL, DATA, JIDGET, element, serialise
+from jidget.xmpp.xml import CONTROL, DATA, JIDGET, element
 from jidget_drivers import Scalar
 
 MOST_PARAMETERS = 256
@@ -95,10 +95,7 @@ class Control:
     async def _set(self, incoming: Incoming) -> tuple[ET.Element, ...]:
         thing_id = _thing_id(incoming.payload)
         values = _values(incoming.payload)
-        sender = incoming.sender
-        key = iq_key(sender.full, incoming.id, serialise(incoming.payload).encode())
-        request = Request(jid=sender.bare, asker=sender.full, face=Face.IQ, key=key, age=incoming.age)
-        result = await self._commands.write(request, thing_id, values)
+        result = await self._commands.write(request_of(incoming, Face.IQ), thing_id, values)
         if result.outcome is not Outcome.DONE:
             raise _error(result)
         names = [f.name.removeprefix(f"{thing_id}.") for f in result.fields]
@@ -109,7 +106,7 @@ class Control:
         thing_id = _thing_id(incoming.payload)
         others = [child for child in incoming.payload if child.tag != _ND]
         if others:
-            raise _unexpected(others[0])
+            raise _bad(f"<{shorten(others[0].tag)}> is not expected here: name the Thing only")
         node = f"set/{thing_id}"
         try:
             form = self._commands.form(incoming.sender.bare, node)
@@ -155,7 +152,8 @@ def _typed(parameters: list[ET.Element]) -> dict[str, Scalar]:
     values: dict[str, Scalar] = {}
     for parameter in parameters:
         if parameter.tag not in _TYPES:
-            raise _unexpected(parameter)
+            known = ", ".join(tag.rpartition("}")[2] for tag in _TYPES)
+            raise _bad(f"<{shorten(parameter.tag)}> is not expected here: parameters are {known}, in {CONTROL}")
         called, read = _TYPES[parameter.tag]
         tag, name, text = parameter.tag.rpartition("}")[2], parameter.get("n"), parameter.get("v")
         if not name or text is None:
@@ -177,13 +175,6 @@ def _single(written: Values) -> dict[str, Scalar]:
         if several:
             values[name] = several[0]
     return values
-
-
-def _unexpected(child: ET.Element) -> StanzaError:
-    known = ", ".join(tag.rpartition("}")[2] for tag in _TYPES)
-    return StanzaError(
-        "bad-request", f"<{shorten(child.tag)}> is not expected here. Parameters are {known} in {CONTROL}"
-    )
 
 
 def _bad(text: str) -> StanzaError:

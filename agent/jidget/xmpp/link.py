@@ -15,13 +15,12 @@ from xml.etree import ElementTree as ET
 from jidget.errors import JidgetError, LinkError, RequestTimeout, StanzaError
 from jidget.xmpp.login import Login
 from jidget.xmpp.stream import Stream, open_stream
+from jidget.xmpp.timing import Timing
 from jidget.xmpp.xml import CLIENT, PING, STANZAS, element, escape, serialise
 
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT = 20.0
-FRESH = 30.0
-"""Seconds: DESIGN 4.5, how old a proof of a live link may be for a command to count as fresh."""
 _IQ = f"{{{CLIENT}}}iq"
 _ERROR = f"{{{CLIENT}}}error"
 
@@ -39,9 +38,18 @@ class Link:
         receive: given every stanza that is not the answer to a request of ours.
     """
 
-    def __init__(self, login: Login, receive: Callable[[ET.Element], None], *, liveness: float = 10.0) -> None:
+    def __init__(
+        self,
+        login: Login,
+        receive: Callable[[ET.Element], None],
+        *,
+        liveness: float = 10.0,
+        timing: Timing | None = None,
+    ) -> None:
+        """`liveness` is after how many seconds of silence the server is asked for a sign of life."""
         self.login = login
         self.receive = receive
+        self._timing = timing or Timing()
         self._liveness = liveness
         self._stream: Stream | None = None
         self._pending: dict[str, tuple[frozenset[str | None], asyncio.Future[ET.Element]]] = {}
@@ -62,7 +70,7 @@ class Link:
 
     def fresh(self) -> bool:
         """Whether the server proved within the last seconds that what it sends us now is not old (DESIGN 4.5)."""
-        return self._proved is not None and boottime() - self._proved <= FRESH
+        return self._proved is not None and boottime() - self._proved <= self._timing.fresh
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Stream]:
@@ -71,12 +79,12 @@ class Link:
         Raises:
             JidgetError: as `open_stream` does.
         """
-        stream = await open_stream(self.login, self._on_stanza)
-        self._stream, self._proved = stream, None
+        stream = await open_stream(self.login, self._on_stanza, timeout=self._timing.login)
+        self._stream = stream
         try:
             yield stream
         finally:
-            self._stream = None
+            self._stream = self._proved = None
             await stream.close()
             for _, answer in self._pending.values():
                 if not answer.done():
@@ -86,10 +94,12 @@ class Link:
     async def stay_alive(self) -> JidgetError:
         """Ask the server for a sign of life now and then until the stream ends; return why it did.
 
-        A server that says nothing at all for twice the liveness interval is given up.
+        A server that says nothing at all for twice the liveness interval is given up. It is asked more often than that
+        where it must be for commands to count as fresh.
         """
         stream = self._require()
         loop = asyncio.get_running_loop()
+        interval = min(self._liveness, self._timing.fresh / 2)
         while not stream.closed.done():
             asked = loop.time()
             try:
@@ -100,7 +110,7 @@ class Link:
                     return LinkError(f"the server has been silent for {loop.time() - self._heard:.0f} s")
             except LinkError:
                 break
-            await asyncio.wait((stream.closed,), timeout=max(0.0, asked + self._liveness - loop.time()))
+            await asyncio.wait((stream.closed,), timeout=max(0.0, asked + interval - loop.time()))
         return await stream.closed
 
     async def prove(self) -> None:

@@ -2,16 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
 
-from jidget.errors import LinkError
 from jidget.xmpp.disco import Disco
 from jidget.xmpp.link import Link
+from jidget.xmpp.timing import Timing
 from jidget.xmpp.xml import CLIENT, element
-
-RARELY = 600.0
-"""Seconds between changes of what is merely nice to know."""
-SETTLE = 5.0
-"""Seconds that trouble must last before contacts are told, so that a hiccup tells them nothing."""
 
 Glance = Callable[[], tuple[str, str]]
 """Returns (what is wrong, how things are), each one short line, the first empty while all is well."""
@@ -20,11 +17,14 @@ Glance = Callable[[], tuple[str, str]]
 class Presence:
     """Keeps our contacts' view of us up to date. On somebody's personal account the priority is negative."""
 
-    def __init__(self, link: Link, disco: Disco, glance: Glance, *, priority: int) -> None:
+    def __init__(
+        self, link: Link, disco: Disco, glance: Glance, *, priority: int, timing: Timing | None = None
+    ) -> None:
         self._link = link
         self._disco = disco
         self._glance = glance
         self._priority = priority
+        self._timing = timing or Timing()
         self._changed = asyncio.Event()
 
     def notify(self) -> None:
@@ -60,26 +60,30 @@ class Presence:
         """
         self._link.send(element(f"{{{CLIENT}}}presence", {"type": "unavailable"}))
 
-    async def keep(self) -> LinkError:
-        """Send our presence, then again when it has changed, until the link is lost."""
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                shown, sent = self.send(), loop.time()
-                while self._glance() == shown:
-                    self._changed.clear()
-                    await self._changed.wait()
-                    await asyncio.sleep(SETTLE)
-                    if self._glance()[0] == shown[0]:  # only what is nice to know: it can wait
-                        await self._wait_for_trouble(shown[0], sent + RARELY - loop.time())
-        except LinkError as error:
-            return error
+    async def keep(self) -> NoReturn:
+        """Send our presence, then again when it has changed.
 
-    async def _wait_for_trouble(self, trouble: str, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                while self._glance()[0] == trouble:
-                    self._changed.clear()
+        Raises:
+            LinkError: the link was lost.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            shown = self.send()
+            await self._worth_telling(shown, loop.time() + self._timing.rarely)
+
+    async def _worth_telling(self, shown: tuple[str, str], again: float) -> None:
+        """Wait until trouble came or went and lasts, or until `again` (loop time) and how things are has changed."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._changed.clear()
+            trouble, line = self._glance()
+            if trouble != shown[0]:
+                await asyncio.sleep(self._timing.settle)
+                if self._glance()[0] != shown[0]:
+                    return
+                continue
+            if line != shown[1] and loop.time() >= again:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(None if line == shown[1] else again):
                     await self._changed.wait()
-        except TimeoutError:
-            return

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from jidget.durations import format_duration
 from jidget.errors import JidgetError, LinkError, LoginRefused, ReplacedError, StanzaError
 from jidget.supervise import Backoff
 from jidget.xmpp.certificate import CertificateUntrusted
@@ -13,18 +14,10 @@ from jidget.xmpp.pep import NoPep, Pep
 from jidget.xmpp.presence import Presence
 from jidget.xmpp.roster import Roster
 from jidget.xmpp.router import Router
+from jidget.xmpp.stream import Stream
+from jidget.xmpp.timing import Timing
 
 log = logging.getLogger(__name__)
-
-REPLACED_TWICE = 600.0
-"""Seconds in which a second replacement by another client ends the process (DESIGN 3)."""
-REFUSED_PAUSE = 900.0
-"""Seconds between attempts with a password that once worked."""
-UNTRUSTED_PAUSE = 300.0
-PROVISION_PAUSE = 300.0
-"""Seconds before a server that had no PEP for us is asked again."""
-STABLE = 30.0
-"""Seconds of link after which the next loss begins with short pauses again."""
 
 
 class Session:
@@ -46,6 +39,7 @@ class Session:
         roster: Roster | None,
         on_provisioned: Callable[[], Awaitable[object]],
         on_change: Callable[[], None] = lambda: None,
+        timing: Timing | None = None,
     ) -> None:
         """Take the rooms it works with.
 
@@ -56,7 +50,8 @@ class Session:
             pep: our nodes.
             roster: None on somebody's personal account.
             on_provisioned: awaited when the nodes are there, before anything is published.
-            on_change: called when the link came or went.
+            on_change: called when the link came or went, and when it turned out whether readings can be published.
+            timing: how long to wait for what.
         """
         self._link = link
         self._router = router
@@ -65,8 +60,10 @@ class Session:
         self._roster = roster
         self._on_provisioned = on_provisioned
         self._on_change = on_change
-        self._backoff = Backoff()
+        self._timing = timing or Timing()
+        self._backoff = Backoff(self._timing.first_pause, self._timing.longest_pause)
         self._replaced_at: float | None = None
+        self._unpublished = ""
         self.since: float | None = None
         self.trouble = "not connected yet"
         self.password_worked = False
@@ -99,13 +96,13 @@ class Session:
                 self.password_worked = True
                 tls = stream.socket.version() if stream.socket is not None else "no TLS"
                 log.info("logged in to %s as %s (%s)", self._link.login.address, self._link.full, tls)
-                error = await self._live()
+                error = await self._live(stream)
         except JidgetError as failed:
             error = failed
         finally:
             self._pep.lost()
             was_up, self.since = self.since is not None, None
-        if time.monotonic() - connected >= STABLE:
+        if was_up and time.monotonic() - connected >= self._timing.stable:
             self._backoff.reset()
         if was_up or str(error) != self.trouble:
             log.warning("no link: %s", error)
@@ -114,34 +111,41 @@ class Session:
         return error
 
     def _pause_after(self, error: JidgetError) -> float:
+        timing = self._timing
         match error:
             case LoginRefused() if not self.password_worked:
                 raise error
             case LoginRefused():
-                return REFUSED_PAUSE
+                return timing.refused
             case ReplacedError():
                 now = time.monotonic()
-                if self._replaced_at is not None and now - self._replaced_at < REPLACED_TWICE:
+                if self._replaced_at is not None and now - self._replaced_at < timing.replaced_twice:
                     raise ReplacedError(
-                        f"{error}, twice within {REPLACED_TWICE / 60:.0f} minutes. Give one of the two another "
+                        f"{error}, twice within {format_duration(timing.replaced_twice)}. Give one of the two another "
                         "resource in xmpp.jid, or stop it"
                     ) from error
                 self._replaced_at = now
+                return max(self._backoff.next(), timing.replaced)
             case CertificateUntrusted():
-                return max(self._backoff.next(), UNTRUSTED_PAUSE)
+                return max(self._backoff.next(), timing.untrusted)
             case _:
-                pass
-        return self._backoff.next()
+                return self._backoff.next()
 
-    async def _live(self) -> JidgetError:
-        """Do all that a login asks for, then wait for the end of the stream; return why it ended."""
+    async def _live(self, stream: Stream) -> JidgetError:
+        """Do all that a login asks for and stay until the stream ends, or until that cannot be done; return why."""
         async with asyncio.TaskGroup() as tasks:
-            starting = tasks.create_task(self._start(), name="session start")
-            error = await self._link.stay_alive()
-            starting.cancel()
-        return error
+            working = tasks.create_task(self._work(), name="session work")
+            alive = tasks.create_task(self._link.stay_alive(), name="liveness")
+            done, rest = await asyncio.wait((working, alive), return_when=asyncio.FIRST_COMPLETED)
+            for task in rest:
+                task.cancel()
+        if alive in done:
+            return alive.result()
+        return stream.closed.result() if stream.closed.done() else working.result()
 
-    async def _start(self) -> None:
+    async def _work(self) -> LinkError:
+        """Do all that a login asks for; return why that cannot go on: an answer that never came ends the stream."""
+        reason = LinkError("the link was lost")
         try:
             await self._link.prove()  # before our presence: from now on commands can be told fresh from stale
             self.since, self.trouble = time.time(), ""
@@ -151,7 +155,8 @@ class Session:
                 tasks.create_task(self._sync_roster(), name="roster")
                 tasks.create_task(self._provision(), name="provision")
         except* LinkError as group:
-            log.debug("the session's start was cut short: %s", group.exceptions[0])
+            reason = next(error for error in group.exceptions if isinstance(error, LinkError))
+        return reason
 
     async def _sync_roster(self) -> None:
         if self._roster is not None:
@@ -166,12 +171,20 @@ class Session:
             try:
                 await self._pep.provision()
             except NoPep as error:
-                log.warning("nothing is published: %s", error)
-                self._on_change()
-                await asyncio.sleep(PROVISION_PAUSE)
+                self._tell_unpublished(str(error))
+                await asyncio.sleep(self._timing.provision)
                 continue
-            self._on_change()
+            self._tell_unpublished("")
             await self._on_provisioned()
             self._pep.open()
             await self._pep.unready()
             await asyncio.sleep(self._backoff.next())
+
+    def _tell_unpublished(self, problem: str) -> None:
+        """Log once that nothing is published and why, and once that it is again."""
+        if problem and problem != self._unpublished:
+            log.warning("readings are not published: %s", problem)
+        elif self._unpublished and not problem:
+            log.info("readings are published again")
+        self._unpublished = problem
+        self._on_change()

@@ -1,0 +1,54 @@
+"""The ad-hoc responder over a house of Things, and a register of who answers which IQ."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from xml.etree import ElementTree as ET
+
+from tests.support.adhoc import COMMANDS, NODE, command
+from tests.support.fakes import Clock, Gate, House, relay, tank, thing
+from tests.support.stanzas import ALICE, Table, incoming, link, refuses
+
+from jidget.xmpp.adhoc import AdHoc
+from jidget.xmpp.disco import Disco
+
+
+class Desk:
+    """The responder over a house with a pump, a tank and a gate."""
+
+    def __init__(self) -> None:
+        self.pump, self.tank, self.gate = relay(), tank(), Gate()
+        self.things = [thing("pump", self.pump), thing("tank", self.tank), thing("gate", self.gate)]
+        self.house = House(*self.things)
+        self.clock = Clock(0.0)
+        self.table = Table()
+        self.adhoc = AdHoc(link(), self.house.commands, clock=self.clock)
+        self.disco = Disco(("client", "bot", "Jidget agent"), self.adhoc.features)
+        self.disco.attach(self.table)
+        self.adhoc.attach(self.table, self.disco)
+        self._ids = 0
+
+    async def send(
+        self,
+        node: str,
+        inner: str = "",
+        sender: str = ALICE,
+        *,
+        id: str = "",
+        age: float | None = 0.0,
+        sessionid: str | None = None,
+        action: str | None = None,
+    ) -> ET.Element:
+        self._ids += 1
+        payload = command(node, inner, sessionid=sessionid, action=action)
+        return await self.table.ask(incoming(payload, sender, id=id or f"auto{self._ids}", age=age))
+
+    async def ask_disco(self, what: str, sender: str, node: str = NODE) -> ET.Element:
+        payload = f"<query xmlns='{what.strip('{}')}' node='{node}'/>"
+        return await self.table.ask(incoming(payload, sender, kind="get"))
+
+
+@contextmanager
+def refuses_session() -> Iterator[None]:
+    """The session is unknown, over, or somebody else's."""
+    with refuses("bad-request", f"{COMMANDS}bad-sessionid"):
+        yield
