@@ -24,6 +24,9 @@ from jidget_drivers.errors import DeviceUnavailable
 from jidget_drivers.option_types import DURATION_FORMAT, write_duration
 from jidget_drivers.properties import Property, Scalar
 
+CLOSE_LIMIT = 5.0
+"""Seconds that letting go of hardware gets that could not be taken hold of."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -145,8 +148,9 @@ class Driver(ABC, Generic[OptionsT]):
         try:
             await self.open()
         except BaseException:
-            with suppress(Exception):  # the error of open() is the one that matters
-                await self.close()
+            with suppress(Exception):  # the error of open() is the one that matters, also if closing hangs
+                async with asyncio.timeout(CLOSE_LIMIT):
+                    await self.close()
             raise
         return self
 

@@ -83,7 +83,7 @@ class Asker(Client):
         waiter = Waiter(f"answer to {id}", MatcherId(id))
         self.xmpp.register_handler(waiter)
         self.xmpp.send_raw(f"<iq type='{kind}' id='{id}' to='{self.agent}'>{payload}</iq>")
-        answer = await waiter.wait(timeout=LIMIT)
+        answer = await waiter.wait(timeout=int(LIMIT))
         assert answer is not None, "no answer"
         return _payload(answer.xml)
 

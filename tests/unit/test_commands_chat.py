@@ -421,7 +421,7 @@ async def test_every_attempt_to_act_is_audited_and_asking_is_not(caplog: pytest.
 
 async def test_secrets_are_neither_logged_nor_journaled_nor_said(caplog: pytest.LogCaptureFixture) -> None:
     home = Home()
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "jidget")
     async with running(*home.things):
         assert await home.say("do gate unlock code=hunter2", key="message:1") == "gate unlock: done"
         await home.say("do gate unlock code=hunter2 more=1")

@@ -117,7 +117,7 @@ async def test_nonsense_makes_the_thing_unavailable_with_the_reason(answer: Any,
 async def test_an_invalid_reading_opens_nothing_anew_and_the_next_good_one_recovers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "jidget")
     board = relay()
     one = thing("t", board, interval=0.01)
     async with running(one):
@@ -138,7 +138,7 @@ async def test_an_invalid_reading_opens_nothing_anew_and_the_next_good_one_recov
 async def test_a_device_gone_away_is_opened_anew_logged_once_and_others_do_not_notice(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "jidget")
     board, other = relay(), relay(on=True)
     one, two = thing("one", board, interval=0.01), thing("two", other)
     async with running(one, two):
@@ -298,7 +298,7 @@ async def test_an_event_source_with_nothing_to_tell_is_available_after_a_moment(
 
 
 async def test_an_event_source_that_fails_at_once_never_counts_as_available(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "jidget")
     line = Line((STATE,))
     one = thing("t", line)
     news: list[bool] = []

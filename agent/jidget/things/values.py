@@ -168,18 +168,16 @@ def show_number(value: float, precision: int | None) -> str:
 
 def show_value(prop: Property, value: Scalar) -> str:
     """Say a value to a person, with its unit: `21.4 °C`, `on`, `eco`."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, str):
-        return clean_text(value)
-    unit = people_spelling(prop.unit)
+    unit = "" if isinstance(value, bool | str) else people_spelling(prop.unit)
     return f"{show_plain(prop, value)}{' ' + unit if unit else ''}"
 
 
 def show_plain(prop: Property, value: Scalar) -> str:
-    """Write a value without its unit, as a form shows it."""
-    if isinstance(value, bool | str):
-        return str(value)
+    """Say a value without its unit, as a form shows it: `21.4`, `on`, `eco`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str):
+        return clean_text(value)
     return show_number(float(value) if prop.kind is Kind.NUMBER else value, prop.precision)
 
 
