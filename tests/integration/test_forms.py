@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.support.accounts import Account, Accounts
 from tests.support.adhoc import COMMANDS, DATA, NODE, command, form, instructions, note, outcome, results, session
-from tests.support.asking import Asker, Refused, running_agent
+from tests.support.agents import RunningApp, running_app, write_config
+from tests.support.asking import Asker, Refused
 
-from jidget.app import App
 from jidget.demo.xmpp_server import XmppServer
 
 INFO, ITEMS = "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"
@@ -39,7 +39,7 @@ mode = { type = "enum", options = ["eco", "boost"], writable = true }
 class House:
     """A running agent and the people around it."""
 
-    app: App
+    agent: RunningApp
     alice: Asker
     bob: Asker
     vera: Asker
@@ -68,13 +68,14 @@ async def house(server: XmppServer, account: Accounts, tmp_path: Path) -> AsyncI
 async def moved_in(server: XmppServer, account: Accounts, directory: Path, things: str) -> AsyncIterator[House]:
     alice, bob, vera, mallory = (account(server, name) for name in ("alice", "bob", "vera", "mallory"))
     pi = account(server, "pi", contacts=(alice, bob, vera))
-    access = {alice: '"owner"', bob: '{ role = "operator", things = ["pump"] }', vera: '"viewer"'}
+    access = {alice.jid: '"owner"', bob.jid: '{ role = "operator", things = ["pump"] }', vera.jid: '"viewer"'}
+    file = write_config(directory, pi, access, things=things)
     async with AsyncExitStack() as stack:
         people = [await stack.enter_async_context(Asker(who, f"{pi.jid}/agent")) for who in (alice, bob, vera, mallory)]
-        app = await stack.enter_async_context(running_agent(directory, pi, access, things))
+        agent = await stack.enter_async_context(running_app(file))
         await people[0].meet()
         yield House(
-            app=app,
+            agent=agent,
             alice=people[0],
             bob=people[1],
             vera=people[2],
@@ -286,7 +287,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("node", ["set", "set/pump"])
 async def test_hostile_forms_are_answered_and_move_nothing(house: House, node: str) -> None:
-    since = house.app.session.since
+    since = house.agent.app.session.since
     for inner in HOSTILE:
         answer = await send(house.alice, node, inner)
         assert outcome(answer) in ("refused", "done")  # done: nothing was changed
@@ -294,12 +295,12 @@ async def test_hostile_forms_are_answered_and_move_nothing(house: House, node: s
         answer = await send(house.alice, node, inner, sessionid=session(shown), action="complete")
         assert answer.get("status") == "executing" or results(answer)["outcome"] == "done"
     assert house.moved() == []
-    assert house.app.session.since == since
+    assert house.agent.app.session.since == since
     assert outcome(await send(house.alice, "set/pump", form(state="1"))) == "done"
 
 
 async def test_hostile_commands_are_answered_and_move_nothing(house: House) -> None:
-    since = house.app.session.since
+    since = house.agent.app.session.since
     for payload, condition in (
         (f"<command xmlns='{NODE}'/>", "bad-request"),
         (f"<command xmlns='{NODE}' node=''/>", "bad-request"),
@@ -314,12 +315,12 @@ async def test_hostile_commands_are_answered_and_move_nothing(house: House) -> N
     with refused("service-unavailable"):
         await house.alice.ask("get", command("set/pump", form(state="1")))
     assert house.moved() == []
-    assert house.app.session.since == since
+    assert house.agent.app.session.since == since
 
 
 async def test_however_deep_it_goes(house: House) -> None:
-    """Deeper than Python recurses. ejabberd takes it too; what is in there means nothing, so the rest of it counts."""
-    since = house.app.session.since
+    """Deeper than Python recurses, and both servers carry it. It means nothing, so the rest of the request counts."""
+    since = house.agent.app.session.since
     deep = "<a>" * 3000 + "</a>" * 3000
     answer = await house.alice.ask_raw("set", command("set/pump", form(state="1") + deep))
     assert answer is not None
@@ -327,7 +328,7 @@ async def test_however_deep_it_goes(house: House) -> None:
     with refused("service-unavailable"):
         await house.alice.ask_raw("set", deep.replace("<a>", "<a xmlns='urn:other'>", 1))
     assert house.moved() == ["state true"]
-    assert house.app.session.since == since
+    assert house.agent.app.session.since == since
 
 
 async def test_very_many_values_do_not_end_the_stream(server: XmppServer, account: Accounts, tmp_path: Path) -> None:

@@ -1,10 +1,6 @@
-"""An agent in this process against a real server, and a plain client that sends it raw XML."""
+"""A plain client that asks an agent by IQ, in XML as the test writes it."""
 
 import asyncio
-import tomllib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
 
@@ -14,9 +10,6 @@ from slixmpp.xmlstream.handler import Waiter
 from slixmpp.xmlstream.matcher import MatcherId
 from tests.support.accounts import Account
 from tests.support.client import Client
-
-from jidget.app import App
-from jidget.config.loader import load
 
 LIMIT = 20.0
 CLIENT = "{jabber:client}"
@@ -49,7 +42,8 @@ class Asker(Client):
         self.account = account
         self.agent = agent
         self._there = asyncio.Event()
-        self.xmpp.add_event_handler("presence_available", self._on_presence)
+        for event in ("presence_available", "presence_away"):  # slixmpp names them by their <show/>
+            self.xmpp.add_event_handler(event, self._on_presence)
 
     def _on_presence(self, presence: Presence) -> None:
         if presence["from"] == self.agent:
@@ -94,47 +88,3 @@ def _payload(answer: ET.Element) -> ET.Element | None:
         assert found is not None
         raise Refused(found)
     return next(iter(answer), None)
-
-
-@asynccontextmanager
-async def running_agent(
-    directory: Path, account: Account, access: Mapping[Account, str], things: str, xmpp: str = ""
-) -> AsyncIterator[App]:
-    """Run an agent on `account` for the time of the context.
-
-    Args:
-        directory: for its configuration.
-        account: whose account it uses, as resource `agent`.
-        access: roles, or TOML tables, by account.
-        things: the configuration's `[things]` tables.
-        xmpp: further lines of `[xmpp]`.
-    """
-    server = account.server
-    grants = "\n".join(f'"{who.jid}" = {grant}' for who, grant in access.items())
-    text = f"""
-[xmpp]
-jid = "{account.jid}/agent"
-password_file = "password"
-host = "{server.host}"
-port = {server.port}
-security = "starttls"
-ca_file = "{server.ca_file}"
-{xmpp}
-[access]
-{grants}
-{things}
-"""
-    tomllib.loads(text)  # a mistake of the test's own is told as such
-    directory.joinpath("password").touch(mode=0o600)
-    directory.joinpath("password").write_text(account.password)
-    file = directory / "jidget.toml"
-    file.write_text(text)
-    app = App(load(file, {}))
-    stop = asyncio.Event()
-    running = asyncio.create_task(app.run(stop), name="agent")
-    try:
-        yield app
-    finally:
-        stop.set()
-        async with asyncio.timeout(LIMIT):
-            await running

@@ -8,6 +8,7 @@ from tests.support.desk import Desk, refuses_session
 from tests.support.fakes import BOB, EVE, VERA, Board, House, relay, running, thing
 from tests.support.stanzas import ALICE, Table, incoming, link, refuses
 
+from jidget.config.model import Grant
 from jidget.xmpp.adhoc import AdHoc
 from jidget.xmpp.disco import Disco
 
@@ -181,6 +182,16 @@ async def test_rights_lost_between_two_stages_are_lost(desk: Desk) -> None:
     sid = session(await desk.send("set/pump", sender=BOBS))
     desk.house.access._grants.clear()
     with refuses("forbidden"):
+        await desk.send("set/pump", form(state="1"), BOBS, sessionid=sid)
+    assert desk.pump.written == []
+
+
+async def test_a_thing_lost_from_sight_between_two_stages_is_gone(desk: Desk) -> None:
+    sid = session(await desk.send("set/pump", sender=BOBS))
+    desk.house.access._grants[BOB] = Grant.model_validate({"role": "operator", "things": ["gate"], "read": ["gate"]})
+    with refuses("item-not-found"):
+        await desk.send("set/pump", form(state="1"), BOBS, sessionid=sid)
+    with refuses_session():
         await desk.send("set/pump", form(state="1"), BOBS, sessionid=sid)
     assert desk.pump.written == []
 

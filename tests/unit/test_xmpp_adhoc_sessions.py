@@ -11,6 +11,8 @@ from tests.support.desk import Desk, refuses_session
 from tests.support.fakes import BOB, running
 from tests.support.stanzas import ALICE, incoming, refuses
 
+from jidget.config.model import Grant
+from jidget.errors import StanzaError
 from jidget.xmpp.adhoc import MOST_SESSIONS, RESULT_TTL, SESSION_TTL
 
 NODE = COMMANDS.strip("{}")
@@ -166,16 +168,32 @@ async def test_the_same_form_sent_twice_at_the_same_time_runs_once(desk: Desk) -
         first = tasks.create_task(desk.send("set/pump", form(state="1"), sessionid=sid))
         await desk.pump.moving.wait()
         second = tasks.create_task(desk.send("set/pump", form(state="1"), sessionid=sid))
-        other = tasks.create_task(_bad_session(desk.send("set/pump", form(state="0"), sessionid=sid)))
-        cancel = tasks.create_task(_bad_session(desk.send("set/pump", sessionid=sid, action="cancel")))
+        other = tasks.create_task(_refused(desk.send("set/pump", form(state="0"), sessionid=sid)))
+        cancel = tasks.create_task(_refused(desk.send("set/pump", sessionid=sid, action="cancel")))
         await asyncio.sleep(0)
         desk.pump.gate.set()
     assert outcome(first.result()) == outcome(second.result()) == "done"
-    assert other.result() is cancel.result() is True
+    assert other.result() == cancel.result() == f"{COMMANDS}bad-sessionid"
     assert desk.pump.written == [("state", True)]
 
 
-async def _bad_session(asking: Coroutine[Any, Any, ET.Element]) -> bool:
-    with refuses_session():
+async def _refused(asking: Coroutine[Any, Any, ET.Element]) -> str:
+    with pytest.raises(StanzaError) as raised:
         await asking
-    return True
+    return raised.value.application or raised.value.condition
+
+
+async def test_what_waited_for_a_session_that_came_to_nothing_runs_nothing(desk: Desk) -> None:
+    sid = session(await desk.send("set/pump", sender=BOBS))
+    desk.pump.gate.clear()
+    async with asyncio.TaskGroup() as tasks:
+        ahead = tasks.create_task(desk.send("set/pump", form(state="1")))
+        await desk.pump.moving.wait()
+        first = tasks.create_task(_refused(desk.send("set/pump", form(state="1"), BOBS, sessionid=sid)))
+        second = tasks.create_task(_refused(desk.send("set/pump", form(state="on"), BOBS, sessionid=sid)))
+        await asyncio.sleep(0)  # until they wait: the first for the pump, the second for the first
+        desk.house.access._grants[BOB] = Grant.model_validate("viewer")
+        desk.pump.gate.set()
+    assert outcome(ahead.result()) == "done"
+    assert (first.result(), second.result()) == ("forbidden", f"{COMMANDS}bad-sessionid")
+    assert desk.pump.written == [("state", True)]

@@ -6,17 +6,19 @@ import pytest
 
 from jidget.commands.model import FieldKind, Form, FormField, Outcome, Result, ResultField
 from jidget.xmpp.forms import (
-    LONGEST_RESULT,
+    LONGEST_NOTE,
     LONGEST_SUBMISSION,
+    LONGEST_VALUES,
     MOST_FIELDS,
     MOST_VALUES,
     BadForm,
+    cut_note,
     find_form,
     read_form,
     write_form,
     write_result,
 )
-from jidget.xmpp.xml import serialise
+from jidget.xmpp.xml import escape, serialise
 
 DATA = "{jabber:x:data}"
 VALIDATE = "{http://jabber.org/protocol/xdata-validate}"
@@ -164,13 +166,26 @@ def test_a_result_without_values_says_it_all_where_no_note_is_shown() -> None:
     assert [found.get("var") for found in remarks] == [None]
 
 
-def test_a_result_stays_below_what_servers_carry_and_says_what_is_left_out() -> None:
-    many = tuple(ResultField(name=f"thing{n}.value", label=f"Thing {n}", value="x" * 900) for n in range(500))
+@pytest.mark.parametrize("text", ["x" * 900, "&" * 900, "ü" * 900])
+def test_a_result_stays_below_what_servers_carry_and_says_what_is_left_out(text: str) -> None:
+    many = tuple(ResultField(name=f"thing{n}.value", label=f"Thing {n}", value=text) for n in range(500))
     x = write_result(Result(outcome=Outcome.DONE, note="everything", fields=many), "read")
     shown = [found for found in x.iterfind(f"{DATA}field") if found.get("type") == "text-single"]
-    assert 50 < len(shown) < len(many)
-    assert len(serialise(x)) < LONGEST_RESULT * 1.3
+    assert 10 < len(shown) < len(many)
+    assert LONGEST_VALUES - 10_000 < len(serialise(x).encode()) < LONGEST_VALUES + 1000
     assert values(x[-1]) == [f"… and {len(many) - len(shown)} more values; ask for one Thing"]
+
+
+@pytest.mark.parametrize("character", ["x", "&", "ü", "\x00"])
+def test_a_note_is_cut_where_it_would_not_fit(character: str) -> None:
+    note = "first line\n" + character * 100_000
+    cut = cut_note(note)
+    assert cut.endswith("…")
+    assert note.startswith(cut[:-1])
+    assert LONGEST_NOTE - 10 < len(escape(cut).encode()) < LONGEST_NOTE + 10
+    x = write_result(Result(outcome=Outcome.DONE, note=note), "things")
+    assert len(serialise(x).encode()) < LONGEST_NOTE + 1000
+    assert cut_note("as it is") == "as it is"
 
 
 # ---- from people ---------------------------------------------------------------------------------------------------

@@ -121,6 +121,7 @@ def test_nodes_are_spread_over_items_by_size_and_none_is_lost() -> None:
     packed = pack_nodes(nodes, 20)
     assert [node for item in packed for node in item] == nodes
     assert [[len(node) for node in item] for item in packed] == [[5], [10], [3, 3], [30], [1]]
+    assert pack_nodes(["x" * 50], 20) == [["x" * 50]]
     assert pack_nodes([]) == [[]]
 
 

@@ -254,7 +254,8 @@ class Scope:
         """
         thing = self.directory.get(thing_id)
         if thing is None or not self.may_read(thing):
-            raise Refusal(Reason.NOT_FOUND, f'there is no "{shorten(thing_id)}"')
+            near = did_you_mean(shorten(thing_id), [thing.id for thing in self.things()])
+            raise Refusal(Reason.NOT_FOUND, f'there is no "{shorten(thing_id)}".{near}'.removesuffix("."))
         if act:
             self._require_right(thing)
         return thing

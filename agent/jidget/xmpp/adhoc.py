@@ -17,7 +17,7 @@ from jidget.commands.service import Commands
 from jidget.errors import StanzaError
 from jidget.things.values import shorten
 from jidget.xmpp.disco import Disco, Identity
-from jidget.xmpp.forms import BadForm, find_form, read_form, write_form, write_result
+from jidget.xmpp.forms import BadForm, cut_note, find_form, read_form, write_form, write_result
 from jidget.xmpp.link import Link
 from jidget.xmpp.request import digest, request_of
 from jidget.xmpp.router import Incoming, Router
@@ -232,7 +232,7 @@ def _executing(node: str, session_id: str, form: Form, problem: str = "", filled
 
 
 def _completed(node: str, session_id: str, result: Result) -> ET.Element:
-    note = element(f"{{{COMMANDS}}}note", {"type": _NOTES[result.outcome]}, result.note)
+    note = element(f"{{{COMMANDS}}}note", {"type": _NOTES[result.outcome]}, cut_note(result.note))
     return _command(node, session_id, "completed", note, write_result(result, node))
 
 

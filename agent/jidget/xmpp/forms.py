@@ -1,11 +1,11 @@
 """Data forms (XEP-0004) that all clients render, made from the commands' own forms; and what anybody sends back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from xml.etree import ElementTree as ET
 
 from jidget.commands.model import FieldKind, Form, FormField, Result, ResultField, Values
 from jidget.things.values import shorten, show_number
-from jidget.xmpp.xml import DATA, JIDGET, VALIDATE, element
+from jidget.xmpp.xml import DATA, JIDGET, VALIDATE, element, escape, serialise
 
 OUTCOME = "outcome"
 """Hidden field of every result form: done, unconfirmed, refused or failed."""
@@ -14,8 +14,10 @@ MOST_VALUES = 512
 """Values of all fields together."""
 LONGEST_SUBMISSION = 32_768
 """Characters of all names and values together."""
-LONGEST_RESULT = 64_000
-"""Characters of a result form: servers end the stream over a stanza of 256 KiB, and some throttle at 3 kB/s."""
+LONGEST_VALUES = 64_000
+"""Bytes of a result form's values: servers end the stream over a stanza of 256 KiB, and some throttle at 3 kB/s."""
+LONGEST_NOTE = 24_000
+"""Bytes of what is told in words; a result form may tell it a second time."""
 LONGEST_TITLE = 200
 
 _X, _FIELD, _VALUE = (f"{{{DATA}}}{name}" for name in ("x", "field", "value"))
@@ -108,24 +110,33 @@ def write_result(result: Result, node: str) -> ET.Element:
     x.append(_hidden(_FORM_TYPE, _form_type(node)))
     x.append(_hidden(OUTCOME, result.outcome))
     shown = list(_that_fit(result.fields))
-    x.extend(
-        element(_FIELD, {"var": f.name, "type": "text-single", "label": f.label}, element(_VALUE, None, f.value))
-        for f in shown
-    )
+    x.extend(shown)
     if not shown and result.note:
-        x.append(_remark(result.note))
+        x.append(_remark(cut_note(result.note)))
     elif len(shown) < len(result.fields):
         x.append(_remark(f"… and {len(result.fields) - len(shown)} more values; ask for one Thing"))
     return x
 
 
-def _that_fit(fields: Iterable[ResultField]) -> Iterable[ResultField]:
-    room = LONGEST_RESULT
+def _that_fit(fields: Iterable[ResultField]) -> Iterator[ET.Element]:
+    room = LONGEST_VALUES
     for field in fields:
-        room -= len(field.name) + len(field.label) + len(field.value) + 70  # and the XML around it
+        attributes = {"var": field.name, "type": "text-single", "label": field.label}
+        made = element(_FIELD, attributes, element(_VALUE, None, field.value))
+        room -= len(serialise(made, DATA).encode())
         if room < 0:
             return
-        yield field
+        yield made
+
+
+def cut_note(note: str) -> str:
+    """Return what is told in words, cut where it would not fit."""
+    if len(escape(note).encode()) <= LONGEST_NOTE:
+        return note
+    room, end = LONGEST_NOTE, 0
+    while (room := room - len(escape(note[end]).encode())) >= 0:
+        end += 1
+    return f"{note[:end]}…"
 
 
 def _remark(text: str) -> ET.Element:
