@@ -23,6 +23,7 @@ from jidget.sdnotify import notify, watchdog_interval
 from jidget.store.journal import MemoryJournal
 from jidget.store.outbox import MemoryOutbox
 from jidget.things.directory import Directory
+from jidget.things.host import NOT_YET
 from jidget.things.loader import load_things
 from jidget.things.values import show_value
 from jidget.xmpp.adhoc import AdHoc
@@ -70,6 +71,7 @@ class App:
         self.publisher = Publisher(self.outbox, self.pep, time.time)
         policies = {thing_id: policy_of(config, thing) for thing_id, thing in config.things.items()}
         self.sampler = Sampler(list(self.directory), policies, self._take)
+        self._status = ""
         self.session = self._build_session(config)
         for thing in self.directory:
             thing.on_availability = lambda _: self.presence.notify()
@@ -93,9 +95,7 @@ class App:
         Control(self.commands).attach(router)
         Services().attach(router)
         Chat(link, self.commands.chat, account=config.xmpp.account, known=self._known).attach(router)
-        self.presence = Presence(
-            link, disco, self._glance, priority=-1 if self._personal else 5, timing=self._timing
-        )
+        self.presence = Presence(link, disco, self._glance, priority=-1 if self._personal else 5, timing=self._timing)
         return Session(
             link,
             router,
@@ -156,7 +156,10 @@ class App:
 
     def _on_link(self) -> None:
         self.presence.notify()
-        notify(f"STATUS={self.session.trouble or self.pep.problem or f'online as {self.link.full}'}")
+        status = self.session.trouble or self.pep.problem or f"online as {self.link.full}"
+        if status != self._status:
+            self._status = status
+            notify(f"STATUS={status}")
 
     def _admit(self, sender: JID) -> Admission:
         if sender.full in (self.link.login.jid, self.link.login.domain):
@@ -175,7 +178,7 @@ class App:
         return [jid for jid in self.access.listed if "@" in jid and jid != me and self._sees_feed(jid)]
 
     def _glance(self) -> tuple[str, str]:
-        away = [thing.id for thing in self.directory if not thing.availability.available]
+        away = [thing.id for thing in self.directory if thing.availability.reason not in ("", NOT_YET)]
         trouble = (
             f"unavailable: {', '.join(away[:GLANCE_THINGS])}{' …' if len(away) > GLANCE_THINGS else ''}" if away else ""
         )

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from jidget_drivers import Property, Scalar
 
+_MARKUP = 80
+"""Bytes that a reading takes besides its name and value: tags, unit, its part of an instant's."""
+_DIGITS = 12
+_ESCAPED = "&<>'\""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -20,6 +25,15 @@ class Reading:
     property: Property
     value: Scalar
     time: int
+
+
+def weight_of(reading: Reading) -> int:
+    """Return about how many bytes a reading takes on its way; never far too few, as that bounds a batch."""
+    value, name = reading.value, len(reading.property.name)
+    if not isinstance(value, str):
+        return _MARKUP + name + _DIGITS
+    escaped = sum(map(value.count, _ESCAPED))
+    return _MARKUP + 2 * name + len(value.encode(errors="replace")) + 5 * escaped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

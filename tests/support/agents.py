@@ -1,15 +1,20 @@
-"""Agents for tests of the whole: their configuration, and one that runs in this process."""
+"""Agents for tests of the whole: their configuration, and how to run them, in this process or as one of their own."""
 
 import asyncio
+import os
+import select
+import signal
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from tests.support.accounts import Account
 
 from jidget.app import App
 from jidget.config.loader import load
+from jidget.demo.agent_process import AgentProcess
 from jidget.xmpp.timing import Timing
 
 LIMIT = 20.0
@@ -40,6 +45,13 @@ count = { type = "integer", waveform = "counter" }
 """A sensor that shows one more at each reading."""
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nothing tells of."""
+    async with asyncio.timeout(LIMIT):
+        while not condition():  # noqa: ASYNC110  # see above
+            await asyncio.sleep(0.01)
+
+
 def write_config(
     directory: Path,
     account: Account,
@@ -47,6 +59,7 @@ def write_config(
     *,
     things: str = PUMP,
     resource: str = "agent",
+    kind: str = "own",
     password: str | None = None,
     **xmpp: str | int | Path | None,
 ) -> Path:
@@ -58,6 +71,7 @@ def write_config(
         access: grants, as TOML, by JID or domain.
         things: the `[things]` tables.
         resource: of the agent's JID.
+        kind: whose account it is: own, agents or person.
         password: another one than the right one.
         xmpp: keys of `[xmpp]` besides those that reach the account's server by STARTTLS; None leaves one out.
     """
@@ -73,6 +87,7 @@ def write_config(
         "port": server.port,
         "security": "starttls",
         "ca_file": server.ca_file,
+        "account": kind,
         **xmpp,
     }
     lines = [
@@ -124,6 +139,31 @@ class RunningApp:
         lines = self.record.read_text().splitlines() if self.record.exists() else []
         return [line.split(" ", 2)[2] for line in lines]
 
+    def says(self, to: str, line: str) -> None:
+        """Have it say something by itself, which it never does."""
+        message = ET.Element("{jabber:client}message", {"type": "chat", "id": "unasked", "to": to})
+        ET.SubElement(message, "{jabber:client}body").text = line
+        self.app.link.send(message)
+
+    def hearing(self) -> list[str]:
+        """Return a list that fills with what is said to it."""
+        heard: list[str] = []
+        receive = self.app.link.receive
+
+        def listen(stanza: ET.Element) -> None:
+            body = stanza.findtext("{jabber:client}body")
+            if body is not None:
+                heard.append(body)
+            receive(stanza)
+
+        self.app.link.receive = listen
+        return heard
+
+    async def publishes(self) -> None:
+        """Wait until its nodes are there and the current values are in."""
+        async with asyncio.timeout(LIMIT):
+            await self.app.pep.ready()
+
     async def ended(self) -> None:
         """Wait until it ends by itself; its error is raised here."""
         self._seen = True
@@ -147,3 +187,49 @@ async def running_app(file: Path, timing: Timing = QUICK) -> AsyncIterator[Runni
         yield running
     finally:
         await running.stop()
+
+
+class WatchedAgent(AgentProcess):
+    """`jidget run` as a process of its own, and what it tells its service manager.
+
+    Attributes:
+        told: the states it told, in order.
+    """
+
+    def __init__(self, root: Path, config: Path, **variables: str) -> None:
+        super().__init__(root, config, variables=variables)
+        self.told: list[str] = []
+
+    def prepare(self) -> None:
+        """Forget what it told in an earlier life."""
+        super().prepare()
+        self.told.clear()
+
+    def answers(self) -> bool:
+        """Say whether it has told that it is ready."""
+        self._listen(0.2)
+        return "READY=1" in self.told
+
+    def _listen(self, seconds: float) -> None:
+        if self._notify is not None and select.select((self._notify,), (), (), seconds)[0]:
+            self.told += self._notify.recv(4096).decode().splitlines()
+
+    async def tells(self, state: str, *, times: int = 1) -> None:
+        """Wait until it told a state so many times."""
+        async with asyncio.timeout(LIMIT):
+            while self.told.count(state) < times:
+                await asyncio.to_thread(self._listen, 0.2)
+
+    async def ends(self, sent: signal.Signals | None = None) -> int:
+        """Send it a signal, wait until it ends and return its exit code."""
+        if sent is not None:
+            os.kill(self.pid, sent)
+        code = await asyncio.to_thread(self.wait, LIMIT)
+        while self._notify is not None and select.select((self._notify,), (), (), 0)[0]:
+            self._listen(0)
+        return code
+
+    @property
+    def said(self) -> str:
+        """Return what it wrote to its terminal."""
+        return self.output.read_text(encoding="utf-8")

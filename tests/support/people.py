@@ -55,7 +55,8 @@ class Person(Asker):
         return stanza
 
     async def appear(self, *, priority: int = 0) -> None:
-        """Become available, with what the client wants to be told of."""
+        """Become available as clients do: the roster first, then with what it wants to be told of."""
+        await self.xmpp.get_roster(timeout=LIMIT)
         if self._follows:
             await self.xmpp.plugin["xep_0030"].add_feature(f"{NODE}+notify")
             # before the presence: ejabberd tells nothing to whom whose caps hash does not cover the feature
@@ -80,8 +81,8 @@ class Person(Asker):
                     self._more.clear()
                     await self._more.wait()
         except TimeoutError:
-            seen = "\n".join(ET.tostring(stanza, "unicode")[:300] for stanza in self.stanzas[after:])
-            raise AssertionError(f"what was waited for did not come, but this:\n{seen}") from None
+            seen = "\n".join(ET.tostring(stanza, "unicode")[:300] for stanza in self.stanzas[after:][-12:])
+            raise AssertionError(f"what was waited for did not come; the last that came:\n{seen}") from None
 
     def presences(self, jid: str = "") -> list[ET.Element]:
         """Return the presence stanzas of a full JID, the agent's if left out, that tell whether it is there."""
@@ -101,11 +102,13 @@ class Person(Asker):
         )
 
     def replies(self) -> list[str]:
-        """Return what the agent said in chat until now."""
+        """Return what the agent said in chat until now; a server's errors, which repeat our own words, are left out."""
         bodies = (
             stanza.findtext(f"{CLIENT}body")
             for stanza in self.stanzas
-            if stanza.tag == f"{CLIENT}message" and (stanza.get("from") or "").partition("/")[0] == self._agent_bare
+            if stanza.tag == f"{CLIENT}message"
+            and stanza.get("type") != "error"
+            and (stanza.get("from") or "").partition("/")[0] == self._agent_bare
         )
         return [body for body in bodies if body is not None]
 
@@ -137,9 +140,7 @@ class Person(Asker):
 
     # ---- what goes out ------------------------------------------------------------------------------------------
 
-    def says(
-        self, line: str, *, id: str | None = None, to: str = "", kind: str | None = "chat", more: str = ""
-    ) -> str:
+    def says(self, line: str, *, id: str | None = None, to: str = "", kind: str | None = "chat", more: str = "") -> str:
         """Send a message to the agent's bare JID, or to `to`, with `more` XML in it; return its id."""
         message = ET.Element(f"{CLIENT}message", {"to": to or self._agent_bare})
         if kind is not None:
@@ -147,7 +148,7 @@ class Person(Asker):
         message.set("id", id or self.xmpp.new_id())
         if line:
             ET.SubElement(message, f"{CLIENT}body").text = line
-        message.extend(ET.fromstring(f"<x>{more}</x>"))
+        message.extend(ET.fromstring(f"<x xmlns='jabber:client'>{more}</x>"))
         self.xmpp.send_xml(message)
         return message.get("id", "")
 

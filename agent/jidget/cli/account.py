@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +26,10 @@ def add_account_arguments(parser: argparse.ArgumentParser) -> None:
         "--password-file", type=Path, metavar="FILE", help="file with its password (or JIDGET_CLIENT_PASSWORD)"
     )
     group.add_argument("--host", help="server to connect to, where SRV records do not tell")
-    group.add_argument("--port", type=int, help="its port")
-    group.add_argument("--security", choices=("auto", "starttls", "direct-tls"), default="auto")
+    group.add_argument("--port", type=_port, help="its port, if not 5222, or 5223 with direct TLS")
+    group.add_argument(
+        "--security", choices=("auto", "starttls", "direct-tls"), help="how TLS begins; auto, the default, tries both"
+    )
     group.add_argument("--ca-file", type=Path, metavar="PEM", help="an extra CA to trust")
 
 
@@ -49,35 +52,50 @@ def client_login(args: argparse.Namespace, resource: str = "") -> Login:
         ConfigError: something is missing or makes no sense.
     """
     resource = resource or random_resource()
-    who = args.as_jid or os.environ.get("JIDGET_CLIENT_JID")
-    if not who:
-        return _own_login(args, resource)
-    jid = parse_jid(who)
-    if jid is None or not jid.user:
-        raise ConfigError(f"--as {who}: not a JID such as alice@example.org")
     if args.port and not args.host:
         raise ConfigError("--port needs --host")
-    port = args.port or (5223 if args.security == "direct-tls" else 5222)
-    if args.ca_file is not None and not args.ca_file.is_file():
-        raise ConfigError(f"--ca-file {args.ca_file}: no such file")
+    who, where = args.as_jid, "--as"
+    if not who:
+        who, where = os.environ.get("JIDGET_CLIENT_JID", ""), "JIDGET_CLIENT_JID"
+    if who:
+        login = _given_login(args, who, where, resource)
+    else:
+        if args.password_file:
+            raise ConfigError("--password-file needs --as: whose password is it?")
+        login = replace(login_of(load(args.config).xmpp), resource=resource)
+    if args.host:
+        security = args.security or "auto"
+        port = args.port or (5223 if security == "direct-tls" else 5222)
+        login = replace(login, host=args.host, port=port, security=security)
+    elif args.security:
+        login = replace(login, security=args.security)
+    return replace(login, ca_file=_authority(args.ca_file)) if args.ca_file else login
+
+
+def _given_login(args: argparse.Namespace, who: str, where: str, resource: str) -> Login:
+    jid = parse_jid(who)
+    if jid is None or not jid.user:
+        raise ConfigError(f"{where} {who}: not a JID such as alice@example.org")
     password = _password(args.password_file, jid.bare)
     conceal(password)
-    return Login(
-        jid=jid.bare,
-        resource=resource,
-        password=password,
-        host=args.host,
-        port=port if args.host else None,
-        security=args.security,
-        ca_file=args.ca_file,
-    )
+    return Login(jid=jid.bare, resource=resource, password=password)
 
 
-def _own_login(args: argparse.Namespace, resource: str) -> Login:
-    login = replace(login_of(load(args.config).xmpp), resource=resource)
-    if args.host:
-        login = replace(login, host=args.host, port=args.port or 5222, security=args.security)
-    return replace(login, ca_file=args.ca_file) if args.ca_file else login
+def _authority(file: Path) -> Path:
+    """Return the file after a look into it."""
+    try:
+        ssl.create_default_context(cafile=file)
+    except FileNotFoundError:
+        raise ConfigError(f"--ca-file {file}: no such file") from None
+    except OSError as error:  # an SSLError is one
+        raise ConfigError(f"--ca-file {file}: no certificates in PEM format can be read from it ({error})") from error
+    return file
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 1 to 65535")
+    return int(text)
 
 
 def _password(file: Path | None, jid: str) -> str:

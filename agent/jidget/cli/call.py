@@ -5,13 +5,15 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from xml.etree import ElementTree as ET
 
 from jidget.cli.account import add_account_arguments, agent_jid, client_login
 from jidget.cli.terminal import Painter
-from jidget.errors import Exit, LinkError, LoginRefused, StanzaError
-from jidget.xmpp.client import Client
+from jidget.errors import ConfigError, Exit, JidgetError, LinkError, LoginRefused, StanzaError
+from jidget.things.values import clean_text
+from jidget.xmpp.client import Client, quiet_resource
 from jidget.xmpp.xml import COMMANDS, DATA, text_of
 
 HELP = "run a command of an agent"
@@ -47,7 +49,7 @@ async def _call(args: argparse.Namespace) -> int:
     resource, key = "", ""
     if args.id:  # the agent recognises a repetition by full JID and id, so both must be the same again
         digest = hashlib.sha256(args.id.encode()).hexdigest()[:16]
-        resource, key = f"call-{digest}", f"call-{digest}"
+        resource, key = quiet_resource(f"call-{digest}"), f"call-{digest}"
     client = Client(client_login(args, resource), args.jid)
     fields: dict[str, list[str]] = {}
     for name, value in args.fields:
@@ -61,21 +63,23 @@ async def _call(args: argparse.Namespace) -> int:
             except StanzaError as error:
                 return await _refused(args, client, error)
             if answer.get("status") == "executing":
-                await client.cancel(answer)
+                with suppress(LinkError):  # then it ends by itself
+                    await client.cancel(answer)
                 return _unfinished(args, answer, submitted=bool(fields))
             return _finished(args, answer)
-    except LoginRefused:
+    except (LoginRefused, ConfigError):
         raise
-    except LinkError as error:
-        code = Exit.UNKNOWN if sent else Exit.NOT_SENT
-        what = "whether it was done is not known" if sent else "nothing was sent"
-        _say(args, "unknown" if sent else "not sent", f"{error}; {what}", {}, code)
-        return code
+    except JidgetError as error:
+        if sent:
+            return _say(args, "unknown", f"{error}; whether it was done is not known", {}, Exit.UNKNOWN)
+        return _say(args, "not sent", f"{error}; nothing was sent", {}, Exit.NOT_SENT)
 
 
 async def _refused(args: argparse.Namespace, client: Client, error: StanzaError) -> int:
     if error.condition in ("remote-server-not-found", "remote-server-timeout", "recipient-unavailable"):
         return _say(args, "not sent", f"{args.jid} cannot be reached: {error}", {}, Exit.NOT_SENT)
+    if error.condition == "internal-server-error":
+        return _say(args, "unknown", f"{args.jid} failed at it ({error}); it may have moved", {}, Exit.UNKNOWN)
     if error.condition == "service-unavailable" and not error.text:
         if await client.agent_is_away():
             return _say(args, "not sent", f"{args.jid} is offline", {}, Exit.NOT_SENT)
@@ -90,14 +94,23 @@ def _unfinished(args: argparse.Namespace, answer: ET.Element, *, submitted: bool
     hint = (text_of(form, f"{{{DATA}}}instructions") if form is not None else None) or ""
     if submitted:
         return _say(args, "refused", f"Refused: {hint}", {}, Exit.REFUSED)
-    wanted = []
-    for field in form.iterfind(f"{{{DATA}}}field") if form is not None else ():
+    wanted = dict(_wanted(form)) if form is not None else {}
+    if args.json:
+        note = f"{args.command} needs fields: {', '.join(wanted)}"
+        return _say(args, "usage", note, {}, Exit.USAGE)
+    width = max(map(len, wanted), default=0)
+    listing = [f"  {var + '=…':<{width + 2}}  {about}".rstrip() for var, about in wanted.items()]
+    print("\n".join((f"{args.command} needs fields. {clean_text(hint)}".rstrip(), *listing)), file=sys.stderr)
+    return Exit.USAGE
+
+
+def _wanted(form: ET.Element) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a form: what to write and what it is about."""
+    for field in form.iterfind(f"{{{DATA}}}field"):
         if field.get("var") and field.get("type") not in ("hidden", "fixed"):
             options = [text_of(option, f"{{{DATA}}}value") or "" for option in field.iterfind(f"{{{DATA}}}option")]
             about = field.get("label", "") + (f" [{', '.join(options)}]" if options else "")
-            wanted.append(f"  {field.get('var')}=…  {about}")
-    print(f"{args.command} needs fields. {hint}\n" + "\n".join(wanted), file=sys.stderr)
-    return Exit.USAGE
+            yield clean_text(field.get("var", "")), clean_text(about)
 
 
 def _finished(args: argparse.Namespace, answer: ET.Element) -> int:
@@ -118,7 +131,7 @@ def _say(args: argparse.Namespace, outcome: str, note: str, fields: Mapping[str,
     else:
         stream = sys.stdout if code is Exit.OK else sys.stderr
         paint = Painter(stream)
-        print(note if code is Exit.OK else paint.fail(note), file=stream)
+        print(clean_text(note) if code is Exit.OK else paint.fail(clean_text(note)), file=stream)
     return code
 
 

@@ -2,15 +2,18 @@
 
 import argparse
 import asyncio
-import contextlib
+import shlex
+import shutil
 import signal
 import sys
+from pathlib import Path
 
+from jidget.cli.reading_lines import ReadingLines
 from jidget.cli.terminal import Painter
 from jidget.demo.stage import DEVICE, OWNER, SERVERS, STRANGER, Stage
 from jidget.demo.story import Story
 from jidget.errors import Exit
-from jidget.xmpp.payload import Field, show_field, write_time
+from jidget.xmpp.payload import Field
 
 HELP = "show everything on a private server, then stay up to be tried"
 
@@ -23,48 +26,81 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play the demo; return the exit code."""
-    with contextlib.suppress(asyncio.CancelledError):
-        return asyncio.run(_play(args))
-    return Exit.OK
+    return asyncio.run(_Demo(args).run())
 
 
-async def _play(args: argparse.Namespace) -> int:
-    paint = Painter(sys.stdout)
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101  # we are in one
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
-    loop.add_signal_handler(signal.SIGINT, task.cancel)
+class _Demo:
+    """One run of the verb."""
 
-    def say(line: str) -> None:
-        painted = paint.ok(line) if line.startswith("OK") else paint.fail(line)
-        print(painted, flush=True)
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._paint = Painter(sys.stdout)
+        self._lines = ReadingLines(self._paint)
+        self._ended_by: signal.Signals | None = None
+        self._unread: BrokenPipeError | None = None
+        self._invited = False
+        self._playing: asyncio.Task[object] | None = None
 
-    def show(field: Field) -> None:
-        name = f"{field.thing}.{field.property}"
-        print(f"  {paint.dim(write_time(field.time)[11:19])}  {name:<24} {paint.value(show_field(field))}", flush=True)
+    async def run(self) -> int:
+        """Play until the end, or until somebody ends it."""
+        self._playing = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._interrupt, number)
+        try:
+            return await self._play()
+        except asyncio.CancelledError:
+            if self._unread is not None:
+                raise self._unread from None
+            if self._ended_by is None:
+                raise
+            # Once all was shown, ending it is what is expected of whoever watches.
+            return Exit.OK if self._invited else 128 + self._ended_by
 
-    print(paint.bold(f"A private {args.server} on loopback, a device with a Jabber ID, its owner, and a stranger"))
-    with Stage(args.server) as stage:
-        print(paint.dim(f"{stage.account(DEVICE).jid}/agent runs; everything is in {stage.root}"), flush=True)
-        story = Story(stage, say=say, show=show)
-        happened = await story.play()
-        if args.once or not happened:
+    def _end(self) -> None:
+        if self._playing is not None:
+            self._playing.cancel()
+
+    def _interrupt(self, number: signal.Signals) -> None:
+        if self._ended_by is None:  # a second one must not disturb the clearing away
+            self._ended_by = number
+            self._end()
+
+    async def _play(self) -> int:
+        args, paint = self._args, self._paint
+        print(paint.bold(f"A private {args.server} on loopback, a device with a Jabber ID, its owner, and a stranger"))
+        with Stage(args.server) as stage:
+            print(paint.dim(f"{stage.account(DEVICE).jid}/agent runs; everything is in {stage.root}"), flush=True)
+            story = Story(stage, say=self._say, show=self._show)
+            happened = await story.play()
             if not happened:
                 print(stage.agent.tail(), file=sys.stderr)
-            return Exit.OK if happened else Exit.FAILED
-        _invite(stage, paint)
-        await story.go_on()
-    return Exit.OK
+                return Exit.FAILED
+            if args.once:
+                return Exit.OK
+            _invite(stage, paint)
+            self._invited = True
+            await story.go_on()
+        return Exit.OK
+
+    def _say(self, line: str) -> None:
+        print(self._paint.ok(line) if line.startswith("OK") else self._paint.fail(line), flush=True)
+
+    def _show(self, field: Field) -> None:
+        if self._unread is None:
+            try:
+                print(f"  {self._lines.line(field)}", flush=True)
+            except BrokenPipeError as error:  # told to `run`: here we are in the middle of a stanza
+                self._unread = error
+                self._end()
 
 
 def _invite(stage: Stage, paint: Painter) -> None:
     """Say how to try it with any client."""
     server, owner, device = stage.server, stage.account(OWNER), stage.account(DEVICE)
-    account = f"--as {owner.jid} --password-file {owner.password_file}"
-    where = f"{account} \\\n    --host {server.host} --port {server.port} --ca-file {server.ca_file}"
-    jidget = "jidget" if not sys.executable.endswith(".venv/bin/python") else ".venv/bin/jidget"
+    account = f"--as {owner.jid} --password-file {shlex.quote(str(owner.password_file))}"
+    where = f"{account} \\\n    --host {server.host} --port {server.port} --ca-file {shlex.quote(str(server.ca_file))}"
+    jidget = _command()
     print(
         f"""
 {paint.bold("It stays up. Log in with any XMPP client on this machine:")}
@@ -80,3 +116,11 @@ def _invite(stage: Stage, paint: Painter) -> None:
 {paint.bold("Ctrl-C ends it and leaves nothing behind. Readings as the owner sees them:")}""",
         flush=True,
     )
+
+
+def _command() -> str:
+    """Return how to call us from another terminal, in whatever directory that is."""
+    beside = Path(sys.executable).with_name("jidget")
+    if shutil.which("jidget") and Path(str(shutil.which("jidget"))).resolve() == beside.resolve():
+        return "jidget"
+    return shlex.quote(str(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m jidget"

@@ -9,7 +9,7 @@ from jidget.errors import Exit, JidgetError
 from jidget.things.directory import Directory, NotFound
 from jidget.things.host import Thing
 from jidget.things.loader import load_things
-from jidget.things.values import show_number
+from jidget.things.values import MAX_STRING, shorten, show_plain
 from jidget_drivers import EventSource
 
 HELP = "read the hardware once, without any network"
@@ -42,16 +42,22 @@ async def _read_all(things: list[Thing], only: str | None) -> bool:
             failed = True
             print(f"{thing.id}: {problem}", file=sys.stderr)
             continue
-        for name, observed in thing.values.items():
-            if only in (None, name):
-                value = observed.value
-                prop = thing.properties[name]
-                if isinstance(value, bool):
-                    shown = "on" if value else "off"
-                else:
-                    shown = value if isinstance(value, str) else show_number(value, prop.precision)
-                print(f"{thing.id}.{name} {shown}{' ' + prop.unit.value if prop.unit else ''}")
+        told = [name for name in thing.values if only in (None, name)]
+        for name in told:
+            print(_line(thing, name))
+        if not told:
+            failed = True
+            print(f"{thing.id}{'.' + only if only else ''}: it has told no value", file=sys.stderr)
     return failed
+
+
+def _line(thing: Thing, name: str) -> str:
+    prop, value = thing.properties[name], thing.values[name].value
+    if isinstance(value, bool):
+        shown = "on" if value else "off"
+    else:
+        shown = shorten(value, MAX_STRING) if isinstance(value, str) else show_plain(prop, value)
+    return f"{thing.id}.{name} {shown}{' ' + prop.unit.value if prop.unit else ''}"
 
 
 async def _read(thing: Thing) -> str:

@@ -29,6 +29,7 @@ ca_file = "{ca_file}"
 
 [access]
 "{owner}" = "owner"
+{more_access}
 
 [report]
 max_interval = "30s"
@@ -37,6 +38,8 @@ max_interval = "30s"
 driver = "system"
 label = "This machine"
 interval = "2s"
+[things.machine.report]
+max_interval = "4s"
 
 [things.greenhouse]
 driver = "simulated"
@@ -56,6 +59,7 @@ label = "Water pump"
 interval = "1s"
 [things.pump.options]
 record = "pump.record"
+{more_pump}
 [things.pump.options.properties]
 state = {{ type = "boolean", writable = true }}
 """
@@ -77,8 +81,15 @@ class Stage:
     agent: AgentProcess
     root: Path
 
-    def __init__(self, server: str = "prosody") -> None:
-        """`server` is the name of the server to play on."""
+    def __init__(self, server: str = "prosody", *, more_access: str = "", more_pump: str = "") -> None:
+        """Take what to play on.
+
+        Args:
+            server: the name of the server.
+            more_access: further lines of `[access]`, such as one that spoils the show.
+            more_pump: further options of the simulated pump, likewise.
+        """
+        self._more = {"more_access": more_access, "more_pump": more_pump}
         self._server_class = SERVERS[server]
         self._stack = ExitStack()
         self._passwords = {name: secrets.token_urlsafe(9) for name in (DEVICE, OWNER, STRANGER)}
@@ -100,6 +111,7 @@ class Stage:
                     host=self.server.host,
                     port=self.server.port,
                     ca_file=self.server.ca_file,
+                    **self._more,
                 )
             )
             self.agent = self._stack.enter_context(AgentProcess(self.root / "agent", self.config))

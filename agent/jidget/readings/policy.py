@@ -31,14 +31,19 @@ class ReportPolicy:
     deadband: float = 0.0
     deadbands: Mapping[str, float] = field(default_factory=dict)
 
-    def decide(self, name: str, value: Scalar, time: int, last: tuple[Scalar, int] | None) -> Decision:
-        """Decide on the value of property `name` at `time`, given the last (value, time) reported; milliseconds."""
+    def decide(
+        self, name: str, value: Scalar, time: int, last: tuple[Scalar, int] | None, *, slack: float = 0.0
+    ) -> Decision:
+        """Decide on the value of property `name` at `time`, given the last (value, time) reported; milliseconds.
+
+        `slack` is how many seconds early an unchanged value may be: the next one may come too late for `max_interval`.
+        """
         if last is None:
             return Decision.REPORT
         elapsed = (time - last[1]) / 1000
         if elapsed < 0 or elapsed >= self.max_interval:  # a clock set back: what it said before bounds nothing
             return Decision.REPORT
-        if not self._moved(name, value, last[0]):
+        if elapsed < self.max_interval - slack and not self._moved(name, value, last[0]):
             return Decision.DROP
         return Decision.REPORT if elapsed >= self.min_interval else Decision.HOLD
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from jidget.errors import LinkError, PublishRefused
 from jidget.ports import Outbox, Uplink
-from jidget.reading import Batch
+from jidget.reading import Batch, weight_of
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ MOST_READINGS = 50
 MOST_IN_FLIGHT = 8
 """Batches sent and not yet answered: result matching costs more with each, and the server gains nothing."""
 WINDOW_SPAN = 2.0
-"""Seconds: no more is in flight than was acknowledged in this time, so that a throttled server is not drowned."""
+"""Seconds: no more bytes are in flight than were acknowledged in this time, so a throttled server is not drowned."""
 BACKLOG_AGE = 60_000
 """Milliseconds after which a reading cut into its first batch counts as historical."""
 
@@ -29,9 +29,13 @@ class Publisher:
         self._uplink = uplink
         self._now = now
         self._wake = asyncio.Event()
-        self._in_flight: dict[int, Batch] = {}
+        self._progress = asyncio.Event()
+        self._in_flight: dict[str, int] = {}
         self._acknowledged: deque[tuple[float, int]] = deque()
+        self._refused: set[str] = set()
+        self._refusals: set[str] = set()
         self._lost: LinkError | None = None
+        self._waits = False
 
     def notify(self) -> None:
         """Say that the outbox has something new."""
@@ -40,24 +44,31 @@ class Publisher:
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
+            self._waits = True
+            self._progress.set()
             await self._uplink.ready()
-            self._lost = None
+            self._waits, self._lost = False, None
+            self._refused.clear()
+            self._refusals.clear()
             async with asyncio.TaskGroup() as sending:
                 reason = await self._send_until_lost(sending)
             log.info("publishing waits: %s", reason)
 
     async def drained(self, timeout: float) -> bool:
-        """Wait until everything is acknowledged, at most `timeout` seconds; return whether it is."""
+        """Wait until the server has everything, at most `timeout` seconds; return whether it has.
+
+        Where there is nowhere to publish to, or the server refuses what is left, there is nothing to wait for.
+        """
         try:
             async with asyncio.timeout(timeout):
-                while self._outbox.waiting or self._outbox.unacknowledged():
-                    if self._lost is not None:
+                while self._outbox.waiting or any(b.id not in self._refused for b in self._outbox.unacknowledged()):
+                    if self._waits:
                         return False
-                    await self._wake.wait()
-                    await asyncio.sleep(0)  # let the sender see it too
+                    self._progress.clear()
+                    await self._progress.wait()
         except TimeoutError:
             return False
-        return True
+        return not self._outbox.unacknowledged()
 
     async def _send_until_lost(self, sending: asyncio.TaskGroup) -> LinkError:
         repeats = deque(self._outbox.unacknowledged())
@@ -69,7 +80,7 @@ class Publisher:
                 batch = repeats.popleft() if repeats else self._next()
                 if batch is None:
                     break
-                self._in_flight[batch.seq] = batch
+                self._in_flight[batch.id] = _weight(batch)
                 sending.create_task(self._send(batch), name=f"publish {batch.id}")
             await self._wake.wait()
 
@@ -89,18 +100,30 @@ class Publisher:
         horizon = asyncio.get_running_loop().time() - WINDOW_SPAN
         while self._acknowledged and self._acknowledged[0][0] < horizon:
             self._acknowledged.popleft()
-        return sum(len(b.readings) for b in self._in_flight.values()) < sum(n for _, n in self._acknowledged)
+        return sum(self._in_flight.values()) < sum(size for _, size in self._acknowledged)
 
     async def _send(self, batch: Batch) -> None:
         try:
             await self._uplink.publish(batch)
         except LinkError as error:
             self._lost = error
-        except PublishRefused as error:  # this one only: it is offered again after a new login
-            log.error("the server refuses batch %s: %s", batch.id, error)
+        except PublishRefused as error:
+            self._refuse(batch, error)
         else:
             self._outbox.acknowledge(batch)
-            self._acknowledged.append((asyncio.get_running_loop().time(), len(batch.readings)))
+            self._acknowledged.append((asyncio.get_running_loop().time(), self._in_flight[batch.id]))
         finally:
-            self._in_flight.pop(batch.seq, None)
+            del self._in_flight[batch.id]
             self._wake.set()
+            self._progress.set()
+
+    def _refuse(self, batch: Batch, error: PublishRefused) -> None:
+        """Let the others go on; this one is offered again after a new login. One line a reason and login."""
+        self._refused.add(batch.id)
+        if str(error) not in self._refusals:
+            self._refusals.add(str(error))
+            log.error("the server refuses readings (batch %s): %s. Others go on", batch.id, error)
+
+
+def _weight(batch: Batch) -> int:
+    return sum(map(weight_of, batch.readings))

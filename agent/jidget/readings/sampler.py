@@ -3,40 +3,58 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from jidget.reading import Reading
 from jidget.readings.policy import Decision, ReportPolicy
-from jidget.things.host import Thing
+from jidget.things.host import CLOCK_STEP_BACK, Thing
 from jidget_drivers import EventSource
 
 Sink = Callable[[Sequence[Reading]], None]
+
+EARLY = 0.9
+"""Parts of its interval by which an unchanged value of a polled Thing may be early, rather than one reading late."""
 
 
 class Sampler:
     """Runs Things and reports their readings to `sink`, those of one instant together."""
 
-    def __init__(self, things: Sequence[Thing], policies: Mapping[str, ReportPolicy], sink: Sink) -> None:
-        self._reports = [_Reports(thing, policies.get(thing.id, ReportPolicy()), sink) for thing in things]
+    def __init__(
+        self,
+        things: Sequence[Thing],
+        policies: Mapping[str, ReportPolicy],
+        sink: Sink,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._reports = [_Reports(thing, policies.get(thing.id, ReportPolicy()), sink, now) for thing in things]
 
     async def run(self) -> None:
-        """Run every Thing until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        """Run every Thing until cancelled; what was held back is reported then."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for reports in self._reports:
+                    tasks.create_task(reports.thing.run(), name=f"thing {reports.thing.id}")
+                    if isinstance(reports.thing.driver, EventSource):
+                        tasks.create_task(reports.repeat(), name=f"repeat {reports.thing.id}")
+        finally:
             for reports in self._reports:
-                tasks.create_task(reports.thing.run(), name=f"thing {reports.thing.id}")
-                if isinstance(reports.thing.driver, EventSource):
-                    tasks.create_task(reports.repeat(), name=f"repeat {reports.thing.id}")
+                reports.close()
 
 
 class _Reports:
     """What of one Thing was last reported, and what is held back."""
 
-    def __init__(self, thing: Thing, policy: ReportPolicy, sink: Sink) -> None:
+    def __init__(self, thing: Thing, policy: ReportPolicy, sink: Sink, now: Callable[[], float]) -> None:
         self.thing = thing
         self._policy = policy
+        polled = not isinstance(thing.driver, EventSource)
+        self._slack = min(EARLY * thing.interval, policy.max_interval / 2) if polled else 0.0
         self._sink = sink
+        self._now = now
         self._last: dict[str, Reading] = {}
         self._held: dict[str, Reading] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._reported = asyncio.Event()
         thing.on_readings = self.take
 
     def take(self, readings: Sequence[Reading]) -> None:
@@ -46,7 +64,7 @@ class _Reports:
             name = reading.property.name
             last = self._last.get(name)
             known = None if last is None else (last.value, last.time)
-            match self._policy.decide(name, reading.value, reading.time, known):
+            match self._policy.decide(name, reading.value, reading.time, known, slack=self._slack):
                 case Decision.REPORT:
                     due.append(reading)
                 case Decision.HOLD:
@@ -56,42 +74,55 @@ class _Reports:
         self._report(due)
         self._arm()
 
+    def close(self) -> None:
+        """Report what is held back: nobody will later."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._report(list(self._held.values()))
+
     def _report(self, readings: Sequence[Reading]) -> None:
-        for reading in readings:
+        """Pass readings on with times that rise: one that is not after the last would look like a repetition."""
+        rising = [self._after_last(reading) for reading in readings]
+        for reading in rising:
             self._last[reading.property.name] = reading
             self._held.pop(reading.property.name, None)
-        if readings:
-            self._sink(readings)
+        if rising:
+            self._sink(rising)
+            self._reported.set()
+
+    def _after_last(self, reading: Reading) -> Reading:
+        last = self._last.get(reading.property.name)
+        if last is None or not last.time - CLOCK_STEP_BACK < reading.time <= last.time:
+            return reading
+        return replace(reading, time=last.time + 1)
 
     def _arm(self) -> None:
         """See that what is held is reported when its minimum interval is over, also if nothing else happens."""
         if self._held and self._timer is None:
             first = min(self._last[name].time for name in self._held) / 1000 + self._policy.min_interval
-            delay = max(0.0, first - time.time())
+            delay = max(0.0, first - self._now())
             self._timer = asyncio.get_running_loop().call_later(min(delay, self._policy.min_interval), self._release)
 
     def _release(self) -> None:
         self._timer = None
-        over = [
-            reading
-            for name, reading in self._held.items()
-            if time.time() * 1000 - self._last[name].time >= self._policy.min_interval * 1000 - 1
-        ]
+        now = self._now() * 1000
+        over = []
+        for name, reading in self._held.items():
+            elapsed = now - self._last[name].time
+            if elapsed < 0 or elapsed >= self._policy.min_interval * 1000 - 1:  # or the clock was set back
+                over.append(reading)
         self._report(over)
         self._arm()
 
     async def repeat(self) -> None:
         """Repeat the last values of a Thing that only tells of changes, so that silence always means trouble."""
+        await self._reported.wait()
+        span = max(1, int(self._policy.max_interval * 1000))
         while True:
-            await asyncio.sleep(self._policy.max_interval)
-            if not self.thing.availability.available:
-                continue
-            now = int(time.time() * 1000)
-            old = now - int(self._policy.max_interval * 1000)
-            self._report(
-                [
-                    Reading(reading.thing, reading.property, reading.value, now)
-                    for reading in self._last.values()
-                    if reading.time <= old
-                ]
-            )
+            now = int(self._now() * 1000)
+            wait = span
+            if self.thing.availability.available:
+                self._report([replace(last, time=now) for last in self._last.values() if now - last.time >= span])
+                wait -= now - min(last.time for last in self._last.values())
+            await asyncio.sleep(min(max(wait, 1), span) / 1000)  # a clock set back must not make it long

@@ -137,6 +137,11 @@ class MemoryJournal:
         """Note how it ended."""
         self._change(row, Progress.ENDED, ending)
 
+    def forget(self, row: Row) -> None:
+        """Forget a row that should not have been written."""
+        if row.id in self._rows:
+            self._forget(row.id)
+
     def _change(self, row: Row, progress: Progress, ending: Ending | None) -> None:
         if row.id in self._rows:  # else it took longer than it is to be remembered
             self._rows[row.id] = replace(row, progress=progress, ending=ending)

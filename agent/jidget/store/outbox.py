@@ -1,25 +1,34 @@
 """The outbox in memory: readings that wait, batches that were cut, bounded."""
 
+import logging
 import secrets
 from collections import deque
 from collections.abc import Sequence
 
-from jidget.reading import Batch, Reading
+from jidget.reading import Batch, Reading, weight_of
 
-MOST_WAITING = 100_000
-"""Readings kept while there is no link, about 20 MB; beyond it the oldest go."""
+log = logging.getLogger(__name__)
+
+MOST_KEPT = 100_000
+"""Readings kept while the server does not take them, about 20 MB; beyond it the oldest go."""
+MOST_BYTES = 8 * 1024
+"""Of a batch: one at a time of these is nothing that a throttled server would take long over (DESIGN 4.3)."""
+LARGEST = 64 * 1024
+"""Bytes at which an instant of a Thing is split after all: servers end the stream over a stanza of 256 KiB."""
 
 
 class MemoryOutbox:
     """See `jidget.ports.Outbox`. Its GEN is new with every start, as its SEQ begins anew."""
 
-    def __init__(self, most: int = MOST_WAITING) -> None:
+    def __init__(self, most: int = MOST_KEPT) -> None:
         self.gen = secrets.token_hex(4)
         self.dropped = 0
         self._most = most
         self._seq = 0
         self._waiting: deque[Reading] = deque()
         self._cut: dict[int, Batch] = {}
+        self._in_batches = 0
+        self._overflows = False
 
     @property
     def waiting(self) -> int:
@@ -32,27 +41,42 @@ class MemoryOutbox:
         return self._waiting[0].time if self._waiting else None
 
     def append(self, readings: Sequence[Reading]) -> None:
-        """Keep readings, oldest first; drop the oldest waiting ones beyond the bound."""
+        """Keep readings, oldest first; beyond the bound the oldest go, those in batches before those that wait."""
         self._waiting.extend(readings)
+        while self._cut and len(self._waiting) + self._in_batches > self._most:
+            batch = self._cut.pop(next(iter(self._cut)))
+            self._in_batches -= len(batch.readings)
+            self._drop(len(batch.readings))
         while len(self._waiting) > self._most:
             self._waiting.popleft()
-            self.dropped += 1
+            self._drop(1)
 
     def cut(self, most: int, *, backlog: bool) -> Batch | None:
-        """Fix the next batch of at most `most` waiting readings; an instant of a Thing is not split."""
-        if not self._waiting:
-            return None
+        """Fix the next batch of at most `most` waiting readings; an instant of a Thing is split only if it is huge."""
         readings: list[Reading] = []
+        size = 0
         while self._waiting:
             following = self._waiting[0]
+            weight = weight_of(following)
             same_instant = readings and (following.thing, following.time) == (readings[-1].thing, readings[-1].time)
-            if len(readings) >= most and not same_instant:
+            full = len(readings) >= most or size + weight > MOST_BYTES
+            if readings and full and (not same_instant or size + weight > LARGEST):
                 break
             readings.append(self._waiting.popleft())
+            size += weight
+        if not readings:
+            return None
         self._seq += 1
         batch = Batch(gen=self.gen, seq=self._seq, readings=tuple(readings), backlog=backlog)
         self._cut[batch.seq] = batch
+        self._in_batches += len(readings)
         return batch
+
+    def take(self, most: int) -> Sequence[Reading]:
+        """Take up to `most` readings out, oldest first: unacknowledged batches' readings, then waiting ones."""
+        for seq in list(self._cut):
+            self._waiting.extendleft(reversed(self._cut.pop(seq).readings))
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def unacknowledged(self) -> Sequence[Batch]:
         """Return the batches that were cut and not acknowledged, oldest first."""
@@ -60,4 +84,14 @@ class MemoryOutbox:
 
     def acknowledge(self, batch: Batch) -> None:
         """Forget a batch that the server has."""
-        self._cut.pop(batch.seq, None)
+        if self._cut.pop(batch.seq, None) is not None:
+            self._in_batches -= len(batch.readings)
+        if self._overflows:
+            self._overflows = False
+            log.warning("the server takes readings again; %d were dropped before it did, in all", self.dropped)
+
+    def _drop(self, count: int) -> None:
+        self.dropped += count
+        if not self._overflows:
+            self._overflows = True
+            log.warning("%d readings wait for the server, more are not kept: the oldest are dropped", self._most)

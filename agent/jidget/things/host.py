@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from jidget.reading import Reading
@@ -83,7 +83,9 @@ class Thing:
         self._now = now
         none = Calibration()
         self._raw = {p.name: p for p in driver.properties}
-        self._calibrations = {name: settings.calibrations.get(name, none) for name in self._raw}
+        self._calibrations = {
+            name: _shown_to(prop.precision, settings.calibrations.get(name, none)) for name, prop in self._raw.items()
+        }
         self.properties: dict[str, Property] = {
             name: self._calibrations[name].applied_to(prop) for name, prop in self._raw.items()
         }
@@ -361,6 +363,11 @@ class Thing:
 def retry_pause(failures: int) -> float:
     """Return the seconds to wait at most after so many failures in a row, before jitter."""
     return min(RETRY_LONGEST, 2.0 ** (min(failures, 16) - 1))
+
+
+def _shown_to(precision: int | None, calibration: Calibration) -> Calibration:
+    """Return the calibration, with the driver's own precision where the configuration says none."""
+    return calibration if calibration.precision is not None else replace(calibration, precision=precision)
 
 
 def _being_cancelled() -> bool:

@@ -1,50 +1,82 @@
-"""Telling a person which certificate was not trusted, and what to do about it."""
+"""Which certificates are trusted, and telling a person which one was not and what to do about it."""
 
 import asyncio
 import hashlib
 import ssl
+from typing import NamedTuple
 
 from jidget.errors import LinkError
 from jidget.xmpp.login import Login
 
 LOOK_TIMEOUT = 5.0
-_PORTS = {True: 5223, False: 5222}
+
+
+def trust(login: Login) -> ssl.SSLContext:
+    """Return what certificates are verified with: the system's authorities, and the one that the login names.
+
+    Raises:
+        LinkError: the authority's file cannot be used any more; it was right when the configuration was read.
+    """
+    context = ssl.create_default_context()
+    if login.ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=login.ca_file)
+        except OSError as error:
+            raise LinkError(f"xmpp.ca_file {login.ca_file} cannot be used: {error.strerror or error}") from error
+    return context
+
+
+class Address(NamedTuple):
+    """Where a connection was tried; `direct` is TLS from the first byte (XEP-0368)."""
+
+    host: str
+    port: int
+    direct: bool
 
 
 class CertificateUntrusted(LinkError):
-    """The server's certificate does not verify. Tried again, slowly: a server's certificate may be renewed."""
+    """The server's certificate does not verify. Tried again, slowly: a server's certificate may be renewed.
+
+    Attributes:
+        where: the address whose certificate it is, where known.
+    """
+
+    def __init__(self, text: str, where: Address | None = None) -> None:
+        super().__init__(text)
+        self.where = where
 
 
-async def explain(error: CertificateUntrusted, login: Login, *, direct: bool) -> CertificateUntrusted:
+async def explain(error: CertificateUntrusted, login: Login) -> CertificateUntrusted:
     """Return `error` with the certificate named by its fingerprint and the ways out.
 
     Looks at the certificate over a second connection, over which nothing of ours is sent.
     """
     fingerprint = ""
-    try:
-        async with asyncio.timeout(LOOK_TIMEOUT):
-            host = login.host or login.domain
-            fingerprint = await _fingerprint(host, login.port or _PORTS[direct], login.domain, direct=direct)
-    except (OSError, TimeoutError, ssl.SSLError, asyncio.IncompleteReadError):
-        fingerprint = ""
+    if error.where is not None:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT):
+                fingerprint = await _fingerprint(error.where, login.domain)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            fingerprint = ""
     named = f" (SHA-256 {fingerprint})" if fingerprint else ""
     return CertificateUntrusted(
         f"the certificate of {login.address} for {login.domain}{named} is not trusted: {error}. "
         "If the server uses its own CA, name the CA's PEM file in xmpp.ca_file; "
-        f"if the certificate is for another name or has expired, it must be renewed for {login.domain}"
+        f"if the certificate is for another name or has expired, it must be renewed for {login.domain}",
+        error.where,
     )
 
 
-async def _fingerprint(host: str, port: int, domain: str, *, direct: bool) -> str:
+async def _fingerprint(where: Address, domain: str) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # to look only: nothing is sent over this connection
-    if direct:
-        reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=domain)
+    if where.direct:
+        reader, writer = await asyncio.open_connection(where.host, where.port, ssl=context, server_hostname=domain)
     else:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(where.host, where.port)
     try:
-        if not direct:
+        if not where.direct:
             writer.write(
                 f"<stream:stream to='{domain}' version='1.0' xmlns='jabber:client' "
                 "xmlns:stream='http://etherx.jabber.org/streams'>".encode()

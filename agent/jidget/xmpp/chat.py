@@ -13,7 +13,7 @@ from slixmpp import JID
 
 from jidget.commands.keys import message_key
 from jidget.commands.model import Face, Request
-from jidget.xmpp.link import Link
+from jidget.xmpp.link import Link, boottime
 from jidget.xmpp.router import Admission, Incoming, Router
 from jidget.xmpp.xml import CLIENT, JIDGET, element, text_of
 
@@ -32,7 +32,11 @@ _NOT_FOR_US = (
     "{http://jabber.org/protocol/muc#user}",
     _OURS,
 )
-_ENCRYPTED = ("{eu.siacs.conversations.axolotl}encrypted", "{urn:xmpp:omemo:2}encrypted")
+# OMEMO (XEP-0384): what holds no payload brings a key and is no message.
+_ENCRYPTED = tuple(
+    f"{{{namespace}}}encrypted/{{{namespace}}}payload"
+    for namespace in ("eu.siacs.conversations.axolotl", "urn:xmpp:omemo:2")
+)
 CANNOT_DECRYPT = "I cannot read encrypted messages. Please turn off OMEMO for this chat and say it again."
 MOST_REPLIES = 30
 """Replies to one person in a minute: what asks more often is a machine, perhaps one that answers our answers."""
@@ -46,14 +50,18 @@ class _Talk:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     replies: list[float] = field(default_factory=list)
+    flooded: bool = False
 
-    def may_reply(self) -> bool:
+    def may_reply(self, who: str) -> bool:
         now = time.monotonic()
         self.replies = [at for at in self.replies if now - at < 60.0]
-        if len(self.replies) >= MOST_REPLIES:
-            return False
-        self.replies.append(now)
-        return True
+        if len(self.replies) < MOST_REPLIES:
+            self.replies.append(now)
+            self.flooded = False
+        elif not self.flooded:
+            self.flooded = True
+            log.warning("%s asks more than %d times a minute: not answered for a while", who, MOST_REPLIES)
+        return not self.flooded
 
 
 class Chat:
@@ -89,10 +97,12 @@ class Chat:
                 self._siblings.discard(sender.resource.casefold())
 
     async def _on_message(self, incoming: Incoming) -> None:
-        body = text_of(incoming.stanza, _BODY)
+        arrived = boottime()
         sender = incoming.sender
+        encrypted = any(incoming.stanza.find(path) is not None for path in _ENCRYPTED)
+        body = text_of(incoming.stanza, _BODY)
         if (
-            body is None
+            (body is None and not encrypted)
             or incoming.kind not in ("", "normal", "chat")
             or incoming.admission is not Admission.KNOWN
             or sender.full == self._link.full
@@ -102,18 +112,15 @@ class Chat:
             return
         talk = self._talks.setdefault(sender.bare, _Talk())
         async with talk.lock:  # what one person says is done in the order in which they said it
-            line, hint = self._addressed(incoming.stanza, body)
-            if line is None and hint is None:
+            line, reply = self._addressed(incoming.stanza, body or "")
+            if (line is None and reply is None) or not talk.may_reply(sender.bare):
                 return
-            if not talk.may_reply():
-                log.warning("%s asks more than %d times a minute: not answered", sender.bare, MOST_REPLIES)
-                return
-            if any(incoming.stanza.find(tag) is not None for tag in _ENCRYPTED):
-                hint = CANNOT_DECRYPT
+            if encrypted:
+                reply = CANNOT_DECRYPT
             elif line is not None:
-                hint = await self._answer(self._request(incoming, line), line)
-            if hint is not None:
-                self._reply(incoming, hint)
+                reply = await self._answer(self._request(incoming, line, boottime() - arrived), line)
+            if reply is not None:
+                self._reply(incoming, reply)
 
     def _addressed(self, stanza: ET.Element, body: str) -> tuple[str | None, str | None]:
         """Return what of `body` is for us, or else a hint for a person who should know how to reach us."""
@@ -129,11 +136,12 @@ class Chat:
             return None, None
         return None, f'I am {me}. Several agents share this address: begin with "{me}", as in: {me} status'
 
-    def _request(self, incoming: Incoming, line: str) -> Request:
+    def _request(self, incoming: Incoming, line: str, waited: float) -> Request:
         sender, key = incoming.sender, None
+        age = None if incoming.age is None else incoming.age + waited
         if incoming.id:
             key = message_key(sender.bare, incoming.id, line.encode(errors="replace"))
-        return Request(jid=sender.bare, asker=sender.full, face=Face.CHAT, key=key, age=incoming.age)
+        return Request(jid=sender.bare, asker=sender.full, face=Face.CHAT, key=key, age=age)
 
     def _reply(self, incoming: Incoming, text: str) -> None:
         message = element(

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from slixmpp import JID
 
-from jidget.errors import JidgetError, StanzaError
+from jidget.errors import JidgetError, LinkError, StanzaError
 from jidget.xmpp.disco import Disco
 from jidget.xmpp.link import Link
 from jidget.xmpp.login import Login
@@ -19,6 +19,7 @@ from jidget.xmpp.xml import CLIENT, COMMANDS, DATA, PUBSUB, PUBSUB_EVENT, ROSTER
 PRIORITY = -1
 """Never asks the server for anybody's chat."""
 PRESENCE_WAIT = 3.0
+"""Seconds in which the presence of an agent that is there has come."""
 MOST_REPLIES = 100
 _PRESENCE = f"{{{CLIENT}}}presence"
 _MESSAGE = f"{{{CLIENT}}}message"
@@ -26,9 +27,18 @@ OnItem = Callable[[str, str, str, ET.Element], None]
 """Given publisher's bare JID, node, item id and payload."""
 
 
+def quiet_resource(name: str) -> str:
+    """Return a resource that disturbs no other of the same account.
+
+    Of an account's resources ejabberd 23.01 (mod_pubsub, broadcast_stanza) sends readings to the contacts that the last
+    one by name has seen: no one, if it has no presence (yet). So ours come before all that are letters.
+    """
+    return f"-{name}"
+
+
 def random_resource() -> str:
     """Return a resource that disturbs nobody."""
-    return f"cli-{secrets.token_hex(4)}"
+    return quiet_resource(f"cli-{secrets.token_hex(4)}")
 
 
 class Client:
@@ -37,6 +47,7 @@ class Client:
     Attributes:
         agent: the full JID of the agent it deals with.
         replies: what the agent said in chat and nobody took yet.
+        on_presence: called when the agent comes (True) or goes.
     """
 
     def __init__(self, login: Login, agent: JID, *, nodes: tuple[str, ...] = (), on_item: OnItem | None = None) -> None:
@@ -45,6 +56,9 @@ class Client:
         self._nodes = nodes
         self._on_item = on_item
         self._there = asyncio.Event()
+        self._answers: set[asyncio.Timeout] = set()
+        self._trouble = ""
+        self.on_presence: Callable[[bool], None] = lambda _: None
         self.replies: asyncio.Queue[str] = asyncio.Queue(MOST_REPLIES)
         self.router = Router(self._admit)
         self.link = Link(login, self.router.receive)
@@ -63,14 +77,21 @@ class Client:
             JidgetError: the login failed.
         """
         presence = element(_PRESENCE, None, element(f"{{{CLIENT}}}priority", None, str(PRIORITY)), self.disco.caps())
-        async with self.router.serving(self.link), self.link.session():
-            alive = asyncio.create_task(self.link.stay_alive(), name="liveness")
-            try:
-                self.link.send(presence)
-                yield alive
-            finally:
-                alive.cancel()
-                await asyncio.wait((alive,))
+        try:
+            async with self.router.serving(self.link), self.link.session():
+                alive = asyncio.create_task(self.link.stay_alive(), name="liveness")
+                alive.add_done_callback(lambda _: self._give_up("the link was lost before the answer came"))
+                try:
+                    self.link.send(presence)
+                    yield alive
+                finally:
+                    self._there.clear()
+                    alive.cancel()
+                    await asyncio.wait((alive,))
+        except BaseExceptionGroup as group:  # of the tasks that serve: what happened in the context is no group to us
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from None
 
     # ---- following ----------------------------------------------------------------------------------------------
 
@@ -91,21 +112,27 @@ class Client:
         if subscription not in ("to", "both"):
             self.link.send(element(_PRESENCE, {"to": self.agent.bare, "type": "subscribe"}))
 
+    async def subscribed(self) -> bool:
+        """Return whether the agent lets us see its presence, and so its readings."""
+        return self.agent.bare == self.link.login.jid or await self._subscription() in ("to", "both")
+
     async def _subscription(self) -> str:
         reply = await self.link.request("get", element(f"{{{ROSTER}}}query"))
         items = {item.get("jid"): item.get("subscription", "none") for item in reply.iter(f"{{{ROSTER}}}item")}
         return items.get(self.agent.bare, "none")
 
-    async def agent_is_away(self) -> bool:
-        """Whether the agent is known to be offline: we would see its presence, and do not."""
-        if self.agent.bare != self.link.login.jid and await self._subscription() not in ("to", "both"):
-            return False
+    async def appears(self, wait: float = PRESENCE_WAIT) -> bool:
+        """Return whether the agent's presence is there, or comes within `wait` seconds."""
         try:
-            async with asyncio.timeout(PRESENCE_WAIT):
+            async with asyncio.timeout(wait):
                 await self._there.wait()
         except TimeoutError:
-            return True
-        return False
+            return False
+        return True
+
+    async def agent_is_away(self) -> bool:
+        """Whether the agent is known to be offline: we would see its presence, and do not."""
+        return await self.subscribed() and not await self.appears()
 
     async def items(self, node: str) -> list[tuple[str, ET.Element]]:
         """Fetch the items of one of the agent's nodes: (item id, payload).
@@ -148,11 +175,29 @@ class Client:
                 entries = (element(f"{{{DATA}}}value", None, value) for value in values)
                 form.append(element(f"{{{DATA}}}field", {"var": var}, *entries))
             command.append(form)
-        reply = await self.link.request("set", command, to=self.agent.full, key=key, timeout=timeout)
+        reply = await self._ask(command, key, timeout)
         answer = reply.find(f"{{{COMMANDS}}}command")
         if answer is None:
             raise StanzaError("undefined-condition", "the answer holds no command")
         return answer
+
+    async def _ask(self, command: ET.Element, key: str, timeout: float) -> ET.Element:
+        """Await the agent's answer, but not longer than the link and the agent last."""
+        self._trouble = f"{self.agent} did not answer within {timeout:g} s"
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                self._answers.add(limit)
+                return await self.link.request("set", command, to=self.agent.full, key=key, timeout=2 * timeout)
+        except TimeoutError:
+            raise LinkError(self._trouble) from None
+        finally:
+            self._answers.discard(limit)
+
+    def _give_up(self, trouble: str) -> None:
+        self._trouble = trouble
+        for limit in self._answers:
+            limit.reschedule(asyncio.get_running_loop().time())
 
     async def cancel(self, answer: ET.Element) -> None:
         """End the session of an unfinished command, so that the agent need not wait for its end.
@@ -185,8 +230,11 @@ class Client:
         elif incoming.sender.full == self.agent.full:
             if incoming.kind == "":
                 self._there.set()
+                self.on_presence(True)
             elif incoming.kind == "unavailable":
                 self._there.clear()
+                self.on_presence(False)
+                self._give_up(f"{self.agent} went offline before it answered")
 
     async def _on_message(self, incoming: Incoming) -> None:
         if incoming.sender.bare != self.agent.bare:

@@ -14,7 +14,8 @@ from xml.etree import ElementTree as ET
 
 from jidget.errors import JidgetError, LinkError, RequestTimeout, StanzaError
 from jidget.xmpp.login import Login
-from jidget.xmpp.stream import Stream, open_stream
+from jidget.xmpp.opening import open_stream
+from jidget.xmpp.stream import Stream
 from jidget.xmpp.timing import Timing
 from jidget.xmpp.xml import CLIENT, PING, STANZAS, element, escape, serialise
 
@@ -81,15 +82,18 @@ class Link:
         """
         stream = await open_stream(self.login, self._on_stanza, timeout=self._timing.login)
         self._stream = stream
+        stream.closed.add_done_callback(self._fail_pending)
         try:
             yield stream
         finally:
             self._stream = self._proved = None
-            await stream.close()
-            for _, answer in self._pending.values():
-                if not answer.done():
-                    answer.set_exception(LinkError("the link was lost before the answer came"))
-            self._pending.clear()
+            await stream.close()  # always ends with `closed` done
+
+    def _fail_pending(self, _closed: object) -> None:
+        for _, answer in self._pending.values():
+            if not answer.done():
+                answer.set_exception(LinkError("the link was lost before the answer came"))
+        self._pending.clear()
 
     async def stay_alive(self) -> JidgetError:
         """Ask the server for a sign of life now and then until the stream ends; return why it did.

@@ -1,7 +1,7 @@
 """Our two PEP nodes (XEP-0163): the stream of readings and the state; made, checked, published to (DESIGN 4.3).
 
-ejabberd 23.01 refuses publish-options beyond two fields, and the publish with them, so a node is created with its
-configuration and read back; both servers' differences are in the tests.
+A node is created with its configuration and read back; each publish says again what matters most of it, and is refused
+if that changed. Both servers' differences are in the tests.
 """
 
 import asyncio
@@ -12,10 +12,11 @@ from xml.etree import ElementTree as ET
 from jidget.errors import LinkError, PublishRefused, StanzaError
 from jidget.reading import Batch, Reading
 from jidget.xmpp.link import Link
-from jidget.xmpp.payload import pack_nodes, write_nodes, write_resp
+from jidget.xmpp.payload import write_current, write_nodes, write_resp
 from jidget.xmpp.xml import (
     DATA,
     DISCO_INFO,
+    DISCO_ITEMS,
     NODE_CONFIG,
     PUBSUB,
     PUBSUB_OWNER,
@@ -23,12 +24,14 @@ from jidget.xmpp.xml import (
     SENSOR_DATA_NOW,
     element,
     escape,
+    serialise,
     text_of,
 )
 
 log = logging.getLogger(__name__)
 
 NOW_ITEMS = 64
+PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
 # What the server says of one item, not of the node: offering other items goes on.
 _ITEM_REFUSED = frozenset(("bad-request", "not-acceptable", "policy-violation"))
 
@@ -50,7 +53,13 @@ class Pep:
         self._whitelist = whitelist
         self._ready = asyncio.Event()
         self._gone = asyncio.Event()
-        self._now_items = 0
+        self._state: frozenset[str] = frozenset()
+        access = "presence" if whitelist is None else "whitelist"
+        self._settings = {
+            SENSOR_DATA: {"persist_items": "0", "access_model": access},
+            SENSOR_DATA_NOW: {"persist_items": "1", "max_items": str(NOW_ITEMS), "access_model": access},
+        }
+        self._preconditions = {node: _preconditions(settings) for node, settings in self._settings.items()}
         self.problem = ""
 
     # ---- the Uplink ---------------------------------------------------------------------------------------------
@@ -66,28 +75,58 @@ class Pep:
 
     async def publish_now(self, values: Sequence[Reading]) -> None:
         """Replace the current values; see `jidget.ports.Uplink`."""
-        resource = self._link.login.resource
-        packed = pack_nodes(write_nodes(values, resource, controls=True))
-        for number, nodes in enumerate(packed, start=1):
-            item = f"{resource}/{number}"
+        there = await self._state_items()
+        written: set[str] = set()
+        for number, nodes in enumerate(write_current(values, self._link.login.resource), start=1):
+            item = f"{self._link.login.resource}/{number}"
             await self._publish(SENSOR_DATA_NOW, item, write_resp(item, nodes))
-        for number in range(len(packed) + 1, self._now_items + 1):
-            await self._retract(f"{resource}/{number}")
-        self._now_items = len(packed)
+            written.add(item)
+        for item in sorted(there - written):  # of when there was more to tell, perhaps in an earlier life
+            await self._retract(item)
+        self._state = frozenset(written)
+
+    async def _state_items(self) -> frozenset[str]:
+        """Return the ids of the state items that are ours, after checking that the nodes are still as we made them.
+
+        A node that the account's owner deletes is made again by our next publish, with the settings we send along but
+        room for one item only and an empty whitelist. That shows here.
+        """
+        try:
+            query = element(f"{{{DISCO_ITEMS}}}query", {"node": SENSOR_DATA_NOW})
+            reply = await self._link.request("get", query, to=self._link.login.jid)
+            if self._whitelist is not None:
+                for node in (SENSOR_DATA, SENSOR_DATA_NOW):
+                    await self._admit(node, self._whitelist())
+        except StanzaError as error:
+            raise self._doubt(SENSOR_DATA_NOW, str(error)) from error
+        prefix = f"{self._link.login.resource}/"
+        names = (item.get("name", "") for item in reply.iter(f"{{{DISCO_ITEMS}}}item"))
+        there = frozenset(name for name in names if name.startswith(prefix))
+        if not self._state <= there:
+            raise self._doubt(SENSOR_DATA_NOW, f"{', '.join(sorted(self._state - there))} is gone")
+        return there
 
     async def _publish(self, node: str, item: str, payload: str) -> None:
         publish = (
             f"<pubsub xmlns='{PUBSUB}'><publish node='{node}'><item id='{escape(item)}'>"
-            f"{payload}</item></publish></pubsub>"
+            f"{payload}</item></publish>{self._preconditions[node]}</pubsub>"
         )
         try:
             await self._link.request_text("set", publish)
         except StanzaError as error:
             if error.condition in _ITEM_REFUSED or error.application in ("payload-too-big", "invalid-payload"):
-                raise PublishRefused(str(error)) from error
-            self._ready.clear()
-            self._gone.set()
-            raise LinkError(f"the node {node} is not as we made it ({error})") from error
+                raise PublishRefused(error.application or str(error)) from error
+            raise self._doubt(node, str(error)) from error
+        except LinkError:
+            if not self._link.connected:
+                self._ready.clear()  # the session is about to say so
+            raise
+
+    def _doubt(self, node: str, why: str) -> LinkError:
+        """Have the nodes made anew before anything else is published."""
+        self._ready.clear()
+        self._gone.set()
+        return LinkError(f"the node {node} is not as we made it: {why}")
 
     async def _retract(self, item: str) -> None:
         retract = element(
@@ -120,14 +159,7 @@ class Pep:
         """
         try:
             await self._require_pep()
-            access = "presence" if self._whitelist is None else "whitelist"
-            for node, settings in (
-                (SENSOR_DATA, {"persist_items": "0", "access_model": access}),
-                (
-                    SENSOR_DATA_NOW,
-                    {"persist_items": "1", "max_items": str(NOW_ITEMS), "access_model": access},
-                ),
-            ):
+            for node, settings in self._settings.items():
                 await self._provision(node, settings)
                 if self._whitelist is not None:
                     await self._admit(node, self._whitelist())
@@ -138,6 +170,7 @@ class Pep:
             self.problem = str(error)
             raise
         self.problem = ""
+        self._state = frozenset()
         self._gone.clear()
 
     def open(self) -> None:
@@ -192,16 +225,22 @@ class Pep:
         listed = {
             entry.get("jid", ""): entry.get("affiliation", "") for entry in reply.iter(f"{{{PUBSUB_OWNER}}}affiliation")
         }
-        changes = {jid: "member" for jid in people if listed.get(jid) != "member"}
-        changes |= {jid: "none" for jid, is_now in listed.items() if is_now == "member" and jid not in people}
+        gone = [jid for jid, is_now in listed.items() if is_now == "member" and jid not in people]
+        new = [jid for jid in people if listed.get(jid) != "member"]
+        # Unsubscribed first: Prosody lets nobody off the whitelist whose subscription it could not end afterwards.
+        await self._subscribe(node, dict.fromkeys(gone, "none"))
+        changes = dict.fromkeys(gone, "none") | dict.fromkeys(new, "member")
         if changes:
             await self._own_list(node, "affiliations", "affiliation", "affiliation", changes)
-        subscriptions = {jid: "subscribed" if is_now == "member" else "none" for jid, is_now in changes.items()}
-        if subscriptions:
-            try:
-                await self._own_list(node, "subscriptions", "subscription", "subscription", subscriptions)
-            except StanzaError as error:
-                log.info("the server lets nobody be subscribed to %s by us (%s); +notify must do", node, error)
+        await self._subscribe(node, dict.fromkeys(new, "subscribed"))
+
+    async def _subscribe(self, node: str, subscriptions: dict[str, str]) -> None:
+        if not subscriptions:
+            return
+        try:
+            await self._own_list(node, "subscriptions", "subscription", "subscription", subscriptions)
+        except StanzaError as error:
+            log.info("the server lets nobody be subscribed to %s by us (%s); +notify must do", node, error)
 
     async def _own_list(self, node: str, plural: str, tag: str, attribute: str, entries: dict[str, str]) -> None:
         listing = element(f"{{{PUBSUB_OWNER}}}{plural}", {"node": node})
@@ -226,9 +265,20 @@ async def configuration(link: Link, node: str) -> dict[str, str]:
     }
 
 
-def _submit(settings: dict[str, str]) -> ET.Element:
+def _preconditions(settings: dict[str, str]) -> str:
+    """Write the publish-options (XEP-0060 7.1.5) without which we do not publish: that the node is as we made it.
+
+    So nothing goes to a node that its owner's other client has opened to the world or deleted: the server refuses, or
+    makes a new one that is right in what matters. Only these two: ejabberd 23.01 knows no others.
+    """
+    checked = {name: settings[name] for name in ("persist_items", "access_model")}
+    form = _submit(checked, PUBLISH_OPTIONS)
+    return serialise(element(f"{{{PUBSUB}}}publish-options", None, form), PUBSUB)
+
+
+def _submit(settings: dict[str, str], form_type: str = NODE_CONFIG) -> ET.Element:
     form = element(f"{{{DATA}}}x", {"type": "submit"})
-    values = {"FORM_TYPE": NODE_CONFIG, **{f"pubsub#{name}": value for name, value in settings.items()}}
+    values = {"FORM_TYPE": form_type, **{f"pubsub#{name}": value for name, value in settings.items()}}
     for var, value in values.items():
         kind = "hidden" if var == "FORM_TYPE" else None
         form.append(element(f"{{{DATA}}}field", {"var": var, "type": kind}, element(f"{{{DATA}}}value", None, value)))

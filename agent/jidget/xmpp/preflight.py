@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from jidget.config.model import Config
 from jidget.errors import LinkError, StanzaError
+from jidget.xmpp.certificate import trust
 from jidget.xmpp.client import random_resource
 from jidget.xmpp.link import Link
 from jidget.xmpp.login import Login, login_of
@@ -49,7 +50,7 @@ async def check(config: Config) -> AsyncIterator[Verdict]:
 async def _addresses(login: Login) -> Verdict:
     if login.host:
         return True, "server", f"{login.host}:{login.port}, as configured"
-    stream = Stream(login, login.security, lambda _: None)
+    stream = Stream(login, login.security, lambda _: None, trust(login))
     try:
         records = await stream.get_dns_records(login.domain)
     except OSError as error:
@@ -63,11 +64,9 @@ async def _addresses(login: Login) -> Verdict:
 
 
 def _login(stream: Stream) -> list[Verdict]:
-    tls = stream.socket.version() if stream.socket is not None else ""
-    mechanism = stream.plugin["feature_mechanisms"].mech
     return [
-        (True, "TLS", f"{tls}, certificate verified for {stream.login.domain}"),
-        (True, "login", f"{stream.login.jid} by {mechanism.name if mechanism is not None else 'SASL'}"),
+        (True, "TLS", f"{stream.tls}, certificate verified for {stream.login.domain}"),
+        (True, "login", f"{stream.login.jid} by {stream.mechanism}"),
     ]
 
 

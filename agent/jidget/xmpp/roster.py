@@ -28,6 +28,7 @@ class Contact:
 
     subscription: str
     asked: bool
+    name: str
     groups: frozenset[str]
 
     @property
@@ -39,6 +40,9 @@ class Contact:
     def seen_by_us(self) -> bool:
         """Whether we get theirs, or have asked to."""
         return self.subscription in ("to", "both") or self.asked
+
+
+NOBODY = Contact(subscription="none", asked=False, name="", groups=frozenset())
 
 
 class Roster:
@@ -65,6 +69,7 @@ class Roster:
         self._wanted = wanted
         self._group = f"{GROUP}{link.login.resource}" if shared else ""
         self._ignored: set[str] = set()
+        self._declined: set[str] = set()
         self._subscriptions: dict[str, str] = {}
 
     def attach(self, router: Router) -> None:
@@ -83,28 +88,32 @@ class Roster:
         contacts = {item.get("jid", ""): _contact(item) for item in reply.iter(_ITEM)}
         self._subscriptions = {jid: contact.subscription for jid, contact in contacts.items()}
         for jid in self._listed():
-            contact = contacts.get(jid)
-            if self._group and (contact is None or self._group not in contact.groups):
-                await self._set(jid, {*(contact.groups if contact else ()), self._group})
-            if contact is None or not contact.seen_by_us:
-                self._presence(jid, "subscribe")
-            if contact is None or not contact.sees_us:
-                self._presence(jid, "subscribed")  # RFC 6121 3.4: their request is then granted without us
+            await self._ask(jid, contacts.get(jid, NOBODY))
         for jid, contact in contacts.items():
             if not self._wanted(jid):
                 await self._let_go(jid, contact)
+
+    async def _ask(self, jid: str, contact: Contact) -> None:
+        """Have somebody we list subscribed both ways, and marked as ours on a shared account."""
+        if self._group and self._group not in contact.groups:
+            await self._set(jid, contact, {*contact.groups, self._group})
+        if not contact.seen_by_us and jid not in self._declined:
+            self._presence(jid, "subscribe")
+        if not contact.sees_us:
+            self._presence(jid, "subscribed")  # RFC 6121 3.4: their request is then granted without us
 
     async def _let_go(self, jid: str, contact: Contact) -> None:
         left = contact.groups - {self._group}
         if self._group and any(group.startswith(GROUP) for group in left):
             if left != contact.groups:
-                await self._set(jid, left)
+                await self._set(jid, contact, left)
             return
         log.info("%s is not in the access list: unsubscribed", jid)
         await self._link.request("set", element(_QUERY, None, element(_ITEM, {"jid": jid, "subscription": "remove"})))
 
-    async def _set(self, jid: str, groups: set[str] | frozenset[str]) -> None:
-        item = element(_ITEM, {"jid": jid}, *(element(_GROUP, None, group) for group in sorted(groups)))
+    async def _set(self, jid: str, contact: Contact, groups: set[str] | frozenset[str]) -> None:
+        names = {"jid": jid, "name": contact.name or None}
+        item = element(_ITEM, names, *(element(_GROUP, None, group) for group in sorted(groups)))
         await self._link.request("set", element(_QUERY, None, item))
 
     def _presence(self, jid: str, kind: str) -> None:
@@ -119,12 +128,16 @@ class Roster:
                 # ejabberd notes what a contact wants to be told (caps) only from presence that comes after this moment
                 self._presence(jid, "probe")
             self._subscriptions[jid] = contact.subscription
+            if self._group and self._group not in contact.groups and jid in self._listed():
+                # another agent of the account changed the item from what it knew before we had marked it
+                await self._ask(jid, NOBODY if contact.subscription == "remove" else contact)
         return ()
 
     async def _on_presence(self, incoming: Incoming) -> None:
         jid = incoming.sender.bare
         match incoming.kind:
             case "subscribe" if self._wanted(jid):
+                self._declined.discard(jid)
                 self._presence(jid, "subscribed")
                 if not await self._sees(jid):
                     self._presence(jid, "subscribe")
@@ -132,7 +145,8 @@ class Roster:
                 if jid not in self._ignored and len(self._ignored) < 1000:
                     self._ignored.add(jid)
                     log.info("%s asks for our presence and is not in the access list: ignored", JID(jid))
-            case "unsubscribe" | "unsubscribed" if self._wanted(jid):
+            case "unsubscribe" | "unsubscribed" if self._wanted(jid) and jid not in self._declined:
+                self._declined.add(jid)
                 log.info("%s ended the subscription: they get no readings until they add us again", jid)
 
     async def _sees(self, jid: str) -> bool:
@@ -144,5 +158,6 @@ def _contact(item: ET.Element) -> Contact:
     return Contact(
         subscription=item.get("subscription", "none"),
         asked=item.get("ask") == "subscribe",
+        name=item.get("name", ""),
         groups=frozenset(group.text or "" for group in item.iterfind(_GROUP)),
     )

@@ -120,10 +120,10 @@ class Router:
 
     def _route_iq(self, link: Link, stanza: ET.Element, sender: JID, admission: Admission) -> None:
         kind = stanza.get("type", "")
-        if kind not in ("get", "set") or not stanza.get("id"):
-            self._answer(link, error_reply(stanza, "bad-request", kind="modify"))
-        elif admission is Admission.STRANGER:
+        if admission is Admission.STRANGER:
             self._answer(link, error_reply(stanza, "service-unavailable"))
+        elif kind not in ("get", "set") or not stanza.get("id"):
+            self._answer(link, error_reply(stanza, "bad-request", kind="modify"))
         elif len(stanza) != 1:
             self._answer(link, error_reply(stanza, "bad-request", "an IQ has exactly one payload", kind="modify"))
         else:

@@ -94,8 +94,8 @@ class Session:
             async with self._link.session() as stream:
                 connected = time.monotonic()
                 self.password_worked = True
-                tls = stream.socket.version() if stream.socket is not None else "no TLS"
-                log.info("logged in to %s as %s (%s)", self._link.login.address, self._link.full, tls)
+                address = self._link.login.address
+                log.info("logged in to %s as %s (%s, %s)", address, self._link.full, stream.tls, stream.mechanism)
                 error = await self._live(stream)
         except JidgetError as failed:
             error = failed
@@ -104,7 +104,8 @@ class Session:
             was_up, self.since = self.since is not None, None
         if was_up and time.monotonic() - connected >= self._timing.stable:
             self._backoff.reset()
-        if was_up or str(error) != self.trouble:
+        ends_us = isinstance(error, LoginRefused) and not self.password_worked  # then it is our last word anyway
+        if (was_up or str(error) != self.trouble) and not ends_us:
             log.warning("no link: %s", error)
         self.trouble = str(error)
         self._on_change()

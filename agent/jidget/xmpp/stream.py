@@ -6,6 +6,7 @@ alone: a `Stream` is opened once, lives until `closed` is done, and is thrown aw
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -14,81 +15,54 @@ from xml.etree import ElementTree as ET
 from slixmpp import JID, ClientXMPP
 
 from jidget.errors import JidgetError, LinkError, LoginRefused, ReplacedError
-from jidget.xmpp.certificate import CertificateUntrusted, explain
+from jidget.xmpp.certificate import Address, CertificateUntrusted, explain
 from jidget.xmpp.login import Login
 from jidget.xmpp.scram import MECHANISMS
 from jidget.xmpp.xml import CLIENT, serialise
 
 log = logging.getLogger(__name__)
 
+
+class _SaidByUs(logging.Filter):
+    """Keeps back what slixmpp reports besides raising or telling it: we say it once, with the remedy."""
+
+    _TEXTS = ("CERT: Invalid certificate trust chain.", "No appropriate login method.", "Parse error: %r")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.msg not in self._TEXTS
+
+
+for _name in ("xmlstream.xmlstream", "features.feature_mechanisms.mechanisms"):
+    logging.getLogger(f"slixmpp.{_name}").addFilter(_SaidByUs())
+
+_STREAM = "{http://etherx.jabber.org/streams}stream"
 _STANZAS = frozenset(f"{{{CLIENT}}}{name}" for name in ("iq", "message", "presence"))
-DIRECT_TLS_PORTS = (5223, 443)
-OPEN_TIMEOUT = 30.0
-"""Seconds from the first packet to a bound resource."""
 CLOSE_TIMEOUT = 2.0
 
 
 OnStanza = Callable[[ET.Element], None]
 
 
-async def open_stream(login: Login, on_stanza: OnStanza, *, timeout: float = OPEN_TIMEOUT) -> "Stream":
-    """Log in and return the bound stream; every stanza that comes in is given to `on_stanza`, in order.
-
-    Raises:
-        LoginRefused: the server refused the password, or offers only ways that would show it the password.
-        CertificateUntrusted: the server's certificate does not verify.
-        ReplacedError: the resource is taken and the server will not give it to us.
-        LinkError: anything else; trying again may help.
-    """
-    error: JidgetError = LinkError("no way to connect")
-    for security in _securities(login):
-        stream = Stream(login, security, on_stanza)
-        try:
-            async with asyncio.timeout(timeout):
-                await stream.open()
-        except CertificateUntrusted:
-            await stream.discard()
-            raise
-        except LinkError as failed:
-            error = failed
-            await stream.discard()
-        except TimeoutError:
-            error = LinkError(f"{login.address} did not finish the login within {timeout:g} s")
-            await stream.discard()
-        except BaseException:
-            await stream.discard()
-            raise
-        else:
-            return stream
-    raise error
-
-
-def _securities(login: Login) -> tuple[str, ...]:
-    if login.security != "auto" or not login.host:
-        return (login.security,)
-    both = ("starttls", "direct-tls")
-    return both[::-1] if login.port in DIRECT_TLS_PORTS else both
-
-
 class Stream(ClientXMPP):
-    """One connection. Use `open_stream` to get one that is logged in.
+    """One connection. Use `jidget.xmpp.opening.open_stream` to get one that is logged in.
 
     Attributes:
         login: as whom.
+        greeted: whether the server ever opened an XMPP stream.
         closed: done with the reason, an error, once the connection is gone.
     """
 
-    def __init__(self, login: Login, security: str, on_stanza: OnStanza) -> None:
-        context = ssl.create_default_context()
-        if login.ca_file is not None:
-            context.load_verify_locations(cafile=login.ca_file)
+    def __init__(self, login: Login, security: str, on_stanza: OnStanza, trust: ssl.SSLContext) -> None:
         super().__init__(
             JID(f"{login.jid}/{login.resource}"),
             login.password,
-            ssl_context=context,
+            ssl_context=trust,
             plugin_config={"feature_mechanisms": {"use_mechs": set(MECHANISMS), "encrypted_plain": False}},
         )
         self.login = login
+        self.greeted = False
+        self._tried: Address | None = None
+        self._answered = False
         self.enable_starttls = security in ("auto", "starttls")
         self.enable_direct_tls = security in ("auto", "direct-tls")
         self.closed: asyncio.Future[JidgetError] = self.loop.create_future()
@@ -106,10 +80,21 @@ class Stream(ClientXMPP):
         ):
             self.add_event_handler(name, handler)
 
+    @property
+    def tls(self) -> str:
+        """Return the version of TLS in use."""
+        return (self.socket.version() if self.socket is not None else None) or "no TLS"
+
+    @property
+    def mechanism(self) -> str:
+        """Return the SASL mechanism by which we logged in."""
+        chosen = self.plugin["feature_mechanisms"].mech
+        return "" if chosen is None else str(chosen.name)
+
     # ---- opening and closing ----------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Connect and negotiate; see `open_stream`."""
+        """Connect and negotiate; what goes wrong is raised as `open_stream` says."""
         login = self.login
         attempt = self.connect(login.host, login.port or 5222) if login.host else self.connect()
         await asyncio.wait((attempt,))
@@ -118,7 +103,7 @@ class Stream(ClientXMPP):
         try:
             await self._bound
         except CertificateUntrusted as error:
-            raise await explain(error, login, direct=not self.enable_starttls) from None
+            raise await explain(error, login) from None
 
     async def close(self) -> None:
         """End the stream in order: what was sent before arrives before the end."""
@@ -144,6 +129,27 @@ class Stream(ClientXMPP):
     def reschedule_connection_attempt(self) -> None:
         """Give up after one round of addresses: when to try again is the session's decision, not slixmpp's."""
         self._current_connection_attempt = None
+
+    def reconnect(self, *_: object, **__: object) -> None:
+        """Follow nobody elsewhere: slixmpp would trust the certificate of whichever host a server names."""
+        self.abort()
+
+    async def _attempt_connection(self, host: str, port: int, tls: bool, server_hostname: str | None) -> bool:
+        self._tried = Address(host, port, direct=tls)
+        return await super()._attempt_connection(host, port, tls, server_hostname)
+
+    def data_received(self, data: bytes | str) -> None:
+        """Note that there is somebody at all."""
+        self._answered = True
+        super().data_received(data)
+
+    def start_stream_handler(self, xml: ET.Element) -> None:
+        """Note that it is XMPP what they speak (RFC 6120 4.7)."""
+        if xml.tag == _STREAM:
+            self.greeted = True
+            super().start_stream_handler(xml)  # type: ignore[no-untyped-call]  # slixmpp's own
+        else:
+            self._fail(self._no_xmpp())
 
     # ---- stanzas ----------------------------------------------------------------------------------------------
 
@@ -173,12 +179,9 @@ class Stream(ClientXMPP):
 
     def _on_session_start(self, _event: object) -> None:
         self.cancel_schedule("Whitespace Keepalive")  # liveness is the link's affair
+        self._failure = None  # of another way to connect, tried before
         if self.boundjid.resource != self.login.resource:
-            self._fail(
-                ReplacedError(
-                    f"the server gave us the resource {self.boundjid.resource!r}, not {self.login.resource!r}"
-                )
-            )
+            self._fail(self._in_use(f"the server gave us {self.boundjid.resource!r} instead"))
         elif not self._bound.done():
             self._bound.set_result(None)
 
@@ -186,7 +189,10 @@ class Stream(ClientXMPP):
         if isinstance(error, ssl.SSLError):
             self._failure = self._tls_failure(error)
         elif not isinstance(self._failure, CertificateUntrusted):
-            why = "no such host in the DNS" if isinstance(error, str) else error
+            if isinstance(error, str):
+                why = "the DNS knows no such host, or cannot be asked. Check the name and this machine's network"
+            else:
+                why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
             self._failure = LinkError(f"{self.login.address} cannot be reached: {why}")
 
     def _on_certificate(self, error: ssl.SSLError) -> None:
@@ -194,8 +200,17 @@ class Stream(ClientXMPP):
 
     def _tls_failure(self, error: ssl.SSLError) -> LinkError:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return CertificateUntrusted(error.verify_message)
-        return LinkError(f"{self.login.address}: TLS failed: {error.reason or error}")
+            return CertificateUntrusted(error.verify_message, self._tried)
+        return LinkError(f"{self.login.address}: TLS failed: {error.reason or error}. {self._other_way()}")
+
+    def _no_xmpp(self) -> LinkError:
+        if not self._answered:
+            return LinkError(f"{self.login.address} ended the connection without a word. {self._other_way()}")
+        return LinkError(f"what answers at {self.login.address} does not speak XMPP. {self._other_way()}")
+
+    def _other_way(self) -> str:
+        other = "direct-tls" if self.enable_starttls else "starttls"
+        return f'Is this the right port? It may want xmpp.security = "{other}"'
 
     def _on_failed_auth(self, failure: Any) -> None:
         condition = failure["condition"]
@@ -205,6 +220,12 @@ class Stream(ClientXMPP):
             self._refuse(f"{self.login.address} refused the password of {self.login.jid} ({condition})")
 
     def _on_no_auth(self, _event: object) -> None:
+        if self.transport is not None and self.transport.get_extra_info("ssl_object") is None:
+            # perhaps somebody between us took the offer of encryption out: that is no verdict on our password
+            self._fail(
+                LinkError(f"{self.login.address} offers no encryption. Jidget never logs in without: enable TLS")
+            )
+            return
         self._refuse(
             f"{self.login.address} offers no SCRAM login for {self.login.jid}; "
             "Jidget never sends a password in the clear. Enable SCRAM on the server"
@@ -219,23 +240,34 @@ class Stream(ClientXMPP):
     def _on_bind_error(self, xml: ET.Element) -> None:
         conditions = [child.tag.rpartition("}")[2] for error in xml for child in error if error.tag.endswith("error")]
         if "conflict" in conditions:
-            self._fail(ReplacedError(f"{self.login.jid}/{self.login.resource} is in use and the server keeps it so"))
+            self._fail(self._in_use("the server keeps it so"))
         else:
             self._fail(
                 LinkError(f"{self.login.address} bound no resource: {', '.join(conditions) or 'no reason given'}")
             )
+
+    def _in_use(self, consequence: str) -> LinkError:
+        """Return the error of a resource we do not get. It may be our own last stream, not noticed to be dead."""
+        return LinkError(
+            f"{self.login.jid}/{self.login.resource} is in use and {consequence}. If another program has this "
+            "resource, give one of the two another one in xmpp.jid"
+        )
 
     def _on_stream_error(self, error: Any) -> None:
         condition, text = error["condition"], error["text"]
         if condition == "conflict":
             me = f"{self.login.jid}/{self.login.resource}"
             self._failure = ReplacedError(f"another client logged in as {me} and replaced us")
+        elif condition == "host-unknown":
+            self._failure = LinkError(f"{self.login.address} does not serve {self.login.domain}: check xmpp.jid")
         else:
             self._failure = LinkError(f"the server ended the stream: {condition}{': ' + text if text else ''}")
 
     def _on_disconnected(self, reason: Any) -> None:
         if isinstance(reason, ssl.SSLError) and self._failure is None:
             self._failure = self._tls_failure(reason)
+        if self._failure is None and not self.greeted:
+            self._failure = self._no_xmpp()
         why = self._failure or LinkError(f"the connection was lost{f': {reason}' if reason else ''}")
         if not self._bound.done():
             self._bound.set_exception(why)

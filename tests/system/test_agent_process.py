@@ -1,0 +1,128 @@
+"""The daemon as its service manager sees it: how it starts, what it tells, how it ends and what it leaves behind."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support.accounts import Accounts
+from tests.support.agents import COUNTER, PUMP, WatchedAgent, write_config
+from tests.support.client import Client
+from tests.support.people import NODE, Person, friends
+from tests.support.proxy import ChaosProxy
+
+from jidget.demo.prosody import Prosody
+from jidget.demo.xmpp_server import XmppServer
+
+NOW = f"{NODE}#now"
+RELAY = PUMP.replace('record = "pump.record"', 'record = "pump.record"\nstate_file = "pump.state"')
+
+
+async def test_a_signal_ends_it_in_order(server: XmppServer, account: Accounts, tmp_path: Path) -> None:
+    pi, alice = account(server, "pi"), account(server, "alice")
+    file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, things=PUMP + COUNTER)
+    async with WatchedAgent(tmp_path / "agent", file, WATCHDOG_USEC="200000") as agent:
+        await agent.tells("WATCHDOG=1", times=3)
+        async with friends(person := Person(alice, f"{pi.jid}/agent", follows=True)):
+            await person.reads("meter.count")
+            assert await person.asks("pump on") == "pump.state: on (confirmed)"
+            seen = len(person.stanzas)
+            assert await agent.ends(signal.SIGTERM) == 0
+            await person.sees("unavailable", after=seen)
+            counts = [int(reading.value) for reading in person.readings() if reading.name == "meter.count"]
+            assert counts == list(range(counts[0], counts[-1] + 1))
+            values = await current_values(person, pi.jid)
+            assert values == {"pump.state": "true", "meter.count": str(counts[-1])}
+    assert agent.told[0] == "READY=1"
+    assert agent.told[-1] == "STOPPING=1" or "STOPPING=1" in agent.told[-3:]
+    assert f"STATUS=online as {pi.jid}/agent" in agent.told
+    assert "Traceback" not in agent.said
+
+
+async def current_values(person: Person, jid: str) -> dict[str, str]:
+    """Fetch the state node as a late joiner does."""
+    query = f"<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='{NOW}'/></pubsub>"
+    answer = await person.ask("get", query, to=jid)
+    assert answer is not None
+    data = f"{{{NODE}}}"
+    return {
+        f"{nd.get('id')}.{field.get('n')}": field.get("v", "")
+        for nd in answer.iter(f"{data}nd")
+        for ts in nd.iterfind(f"{data}ts")
+        for field in ts
+    }
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_also_where_there_is_no_server(
+    prosody: Prosody, account: Accounts, tmp_path: Path, sent: signal.Signals
+) -> None:
+    async with ChaosProxy(prosody.host, prosody.port) as proxy:
+        proxy.accept_hang = True
+        file = write_config(tmp_path, account(prosody), port=proxy.port)
+        async with WatchedAgent(tmp_path / "agent", file) as agent:  # ready without any network
+            while not proxy.accepted:  # noqa: ASYNC110  # it is in the middle of a login
+                await asyncio.sleep(0.01)
+            assert await agent.ends(sent) == 0
+    assert "STOPPING=1" in agent.told
+    assert "Traceback" not in agent.said
+
+
+async def test_the_stream_is_closed_and_not_just_cut(prosody: Prosody, account: Accounts, tmp_path: Path) -> None:
+    pi, alice = account(prosody, "pi"), account(prosody, "alice")
+    file = write_config(tmp_path, pi, {alice.jid: '"owner"'})
+    async with WatchedAgent(tmp_path / "agent", file) as agent:
+        async with friends(Person(alice, f"{pi.jid}/agent")):
+            assert await agent.ends(signal.SIGTERM) == 0
+    print([l for l in prosody.log.read_text().splitlines()][-12:])
+    assert False
+
+
+async def test_a_wrong_password_is_told_once_and_for_all(server: XmppServer, account: Accounts, tmp_path: Path) -> None:
+    pi = account(server, "pi")
+    async with ChaosProxy(server.host, server.port) as proxy:
+        file = write_config(tmp_path, pi, {"alice@localhost": '"owner"'}, password="wrong-secret", port=proxy.port)
+        async with WatchedAgent(tmp_path / "agent", file) as agent:
+            assert await agent.ends() == 77
+        assert proxy.accepted == 1
+    last = agent.said.splitlines()[-1]
+    assert last == f"jidget: 127.0.0.1:{proxy.port} refused the password of {pi.jid} (not-authorized)"
+    assert len(agent.said.splitlines()) == 2  # its version, and this
+    assert "wrong-secret" not in agent.said
+
+
+async def test_a_crash_leaves_nothing_behind_and_the_next_start_takes_over(
+    server: XmppServer, account: Accounts, tmp_path: Path
+) -> None:
+    pi, alice = account(server, "pi"), account(server, "alice")
+    file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, things=RELAY)
+    async with WatchedAgent(tmp_path / "agent", file) as agent:
+        async with friends(person := Person(alice, f"{pi.jid}/agent")):
+            assert await person.asks("pump on") == "pump.state: on (confirmed)"
+            process = psutil.Process(agent.pid)
+            family = [process, *process.children(recursive=True)]
+            await asyncio.to_thread(agent.kill)
+            assert not [member for member in family if member.is_running()]
+            seen = len(person.stanzas)
+            await agent.astart()
+            await person.sees(after=seen)
+            assert (await person.asks("read pump")).startswith("pump.state: on (")
+            assert await person.asks("pump off") == "pump.state: off (confirmed)"
+
+
+async def test_a_changed_password_does_not_end_what_once_worked(
+    server: XmppServer, account: Accounts, tmp_path: Path
+) -> None:
+    pi = account(server, "pi")
+    async with ChaosProxy(server.host, server.port) as proxy:
+        file = write_config(tmp_path, pi, port=proxy.port, things=COUNTER)
+        async with WatchedAgent(tmp_path / "agent", file, WATCHDOG_USEC="200000") as agent:
+            await agent.tells(f"STATUS=online as {pi.jid}/agent")
+            server.add_user(pi.name, "another one")
+            proxy.cut()
+            await agent.tells(f"STATUS=127.0.0.1:{proxy.port} refused the password of {pi.jid} (not-authorized)")
+            fed = agent.told.count("WATCHDOG=1")
+            await agent.tells("WATCHDOG=1", times=fed + 3)
+            assert agent.running
+            assert await agent.ends(signal.SIGTERM) == 0
