@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -31,16 +32,18 @@ state = { type = "boolean", writable = true }
 [things.tank]
 driver = "simulated"
 interval = "100ms"
-timeout = "20s"
 [things.tank.options]
 record = "tank.record"
-faults = [{ on = "write", do = "ignore", property = "deaf" }, { on = "write", do = "hang", property = "stuck" }]
+faults = [
+    { on = "write", do = "ignore", property = "deaf" },
+    { on = "write", do = "slow", property = "slow", delay = "3s" },
+]
 [things.tank.options.properties]
 level = { type = "number", unit = "%", waveform = "ramp", low = 0, high = 100 }
 target = { type = "number", unit = "Cel", writable = true, min = 5, max = 30, initial = 20.0, precision = 1 }
 mode = { type = "enum", options = ["eco", "boost"], writable = true }
 deaf = { type = "boolean", writable = true }
-stuck = { type = "boolean", writable = true }
+slow = { type = "boolean", writable = true }
 """
 
 
@@ -153,7 +156,7 @@ async def test_missing_fields_are_listed_and_nothing_is_done(
     assert (ended.code, ended.out) == (Exit.USAGE, "")
     lines = ended.err.splitlines()
     assert lines[0] == "set needs fields. One value at a time."
-    assert lines[1].startswith("  target=…  What to set [pump.state, tank.target, tank.mode, tank.deaf, tank.stuck]")
+    assert lines[1].startswith("  target=…  What to set [pump.state, tank.target, tank.mode, tank.deaf, tank.slow]")
     assert lines[2].startswith("  value=…   Value (on, off, a number, …)")
     assert told.code == Exit.USAGE
     assert json.loads(told.out) == {"outcome": "usage", "note": "set/pump needs fields: state", "fields": {}}
@@ -260,54 +263,57 @@ async def test_what_cannot_be_confirmed_is_5(prosody: Prosody, account: Accounts
     assert record["fields"] == {"tank.deaf": "off"}
 
 
-@pytest.mark.parametrize("end", ["kill", "stop"])
-async def test_an_agent_that_goes_in_the_middle_is_5_at_once(
-    server: XmppServer, account: Accounts, tmp_path: Path, end: str
+SLOWLY = ("set/tank", "mode=boost", "slow=on")
+"""A command that has moved one thing and is then busy with the other."""
+
+
+async def _until_driving(directory: Path) -> None:
+    """Wait until `SLOWLY` is half done."""
+    async with asyncio.timeout(20):
+        while not writes(directory, "tank"):  # noqa: ASYNC110  # a file
+            await asyncio.sleep(0.02)
+
+
+async def test_an_agent_that_dies_in_the_middle_is_5_at_once(
+    server: XmppServer, account: Accounts, tmp_path: Path
 ) -> None:
     pi, alice = household(server, account)
     file = write_config(tmp_path, pi, owner(alice), things=THINGS)
     watcher = Follower(alice, f"{pi.jid}/agent")
     async with AgentProcess(tmp_path / "agent", file) as agent, following(watcher):
         await watcher.sees()
-        calling = started("call", pi.jid, "set", "target=tank.stuck", "value=on", *login(alice, tmp_path))
-        async with calling as call:
-            await _until_driving(agent)
-            begun = asyncio.get_running_loop().time()
-            if end == "kill":
-                agent.kill()
-            else:
-                await agent.astop()
-            ended = await call.ended()
+        async with started("call", pi.jid, *SLOWLY, *login(alice, tmp_path)) as call:
+            await _until_driving(tmp_path)
+            agent.kill()
+            async with asyncio.timeout(10):
+                ended = await call.ended()
     assert ended.code == Exit.UNKNOWN
     assert ended.err == f"{pi.jid}/agent went offline before it answered; whether it was done is not known\n"
-    assert asyncio.get_running_loop().time() - begun < 10
+    assert writes(tmp_path, "tank") == ['mode "boost"']
 
 
-async def _until_driving(agent: AgentProcess) -> None:
-    """Wait until the agent has taken up a command; what it then does shows nowhere outside."""
-    await asyncio.sleep(1.5)
-
-
-async def test_a_link_that_is_lost_in_the_middle_is_5_at_once(
+async def test_a_link_that_is_lost_in_the_middle_is_5_at_once_and_asking_again_tells(
     server: XmppServer, account: Accounts, tmp_path: Path
 ) -> None:
     """Somebody logs in with the caller's resource, and the server ends the caller's stream."""
     pi, alice = household(server, account)
-    options = login(alice, tmp_path)
-    async with running_app(write_config(tmp_path, pi, owner(alice), things=THINGS)) as agent:
-        arguments = ["call", pi.jid, "set", "target=tank.stuck", "value=on", *options, "--id", "k", "--json"]
+    resource = f"-call-{sha256(b'evening').hexdigest()[:16]}"
+    arguments = ["call", pi.jid, *SLOWLY, *login(alice, tmp_path), "--id", "evening", "--json"]
+    async with running_app(write_config(tmp_path, pi, owner(alice), things=THINGS)):
         async with started(*arguments) as call:
-            async with asyncio.timeout(15):
-                while not agent.app.commands._execution._running:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-            (key,) = agent.app.commands._execution._running
-            resource = key.split()[1].partition("/")[2]
+            await _until_driving(tmp_path)
+            begun = asyncio.get_running_loop().time()
             async with Client(alice, resource):
                 ended = await call.ended()
+        assert asyncio.get_running_loop().time() - begun < 2.5
+        again = await jidget(*arguments)
     assert ended.code == Exit.UNKNOWN
     record = json.loads(ended.out)
     assert record["outcome"] == "unknown"
     assert record["note"].endswith("; whether it was done is not known")
+    assert again.code == 0
+    assert json.loads(again.out)["outcome"] == "done"
+    assert writes(tmp_path, "tank") == ['mode "boost"', "slow true"]
 
 
 # ---- 77: login refused ---------------------------------------------------------------------------------------------

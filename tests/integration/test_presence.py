@@ -1,5 +1,6 @@
 """What contacts see of the agent: that it is there, what it can, how it is; and that strangers see nothing at all."""
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
@@ -11,11 +12,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from tests.support.accounts import Accounts
-from tests.support.agents import PUMP, QUICK, running_app, write_config
+from tests.support.agents import PUMP, QUICK, running_app, until, write_config
 from tests.support.asking import Refused
 from tests.support.people import Person, friends
 
 from jidget import __version__
+from jidget.demo.prosody import Prosody
 from jidget.demo.xmpp_server import XmppServer
 
 CLIENT = "{jabber:client}"
@@ -208,3 +210,19 @@ async def test_trouble_is_told_when_it_lasts_and_taken_back(
         back = await person.sees(after=after)
         assert back.find(f"{CLIENT}show") is None
         assert "unavailable" not in (back.findtext(f"{CLIENT}status") or "")
+
+
+async def test_trouble_that_passes_at_once_is_not_told(prosody: Prosody, account: Accounts, tmp_path: Path) -> None:
+    pi, alice = account(prosody, "pi"), account(prosody, "alice")
+    file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, things=BREAKABLE)
+    async with running_app(file, replace(QUICK, settle=1.5, rarely=60)) as agent:
+        (tank,) = agent.app.directory
+        await until(lambda: tank.availability.available)
+        async with friends(person := Person(alice, agent.jid)):
+            (tmp_path / "broken").touch()
+            await until(lambda: not tank.availability.available)
+            (tmp_path / "broken").unlink()
+            await until(lambda: tank.availability.available)
+            await asyncio.sleep(1.6)  # by now it would have been told
+            assert "tank" in await person.asks("status")
+            assert [presence.findtext(f"{CLIENT}show") for presence in person.presences()] == [None]

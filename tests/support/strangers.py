@@ -1,9 +1,10 @@
 """TCP servers that are not what one hoped for."""
 
 import asyncio
+import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 
 @asynccontextmanager
@@ -30,4 +31,19 @@ async def answering(data: bytes, connections: list[float] | None = None) -> Asyn
     server = await asyncio.start_server(serve, "127.0.0.1")
     async with server:
         port: int = server.sockets[0].getsockname()[1]
+        yield port
+
+
+@contextmanager
+def swallowing() -> Iterator[int]:
+    """Listen on a port of 127.0.0.1 with no room for one more connection: the kernel drops what asks for one."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        for _ in range(2):  # one that could be accepted, and one in the handshake
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
         yield port

@@ -2,13 +2,13 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.support.accounts import Accounts
-from tests.support.agents import COUNTER, PUMP, WatchedAgent, write_config
-from tests.support.client import Client
+from tests.support.agents import COUNTER, PUMP, WatchedAgent, until, write_config
 from tests.support.people import NODE, Person, friends
 from tests.support.proxy import ChaosProxy
 
@@ -35,7 +35,7 @@ async def test_a_signal_ends_it_in_order(server: XmppServer, account: Accounts, 
             values = await current_values(person, pi.jid)
             assert values == {"pump.state": "true", "meter.count": str(counts[-1])}
     assert agent.told[0] == "READY=1"
-    assert agent.told[-1] == "STOPPING=1" or "STOPPING=1" in agent.told[-3:]
+    assert agent.told.index("STOPPING=1") > agent.told.index("WATCHDOG=1")
     assert f"STATUS=online as {pi.jid}/agent" in agent.told
     assert "Traceback" not in agent.said
 
@@ -62,21 +62,31 @@ async def test_a_signal_ends_it_also_where_there_is_no_server(
         proxy.accept_hang = True
         file = write_config(tmp_path, account(prosody), port=proxy.port)
         async with WatchedAgent(tmp_path / "agent", file) as agent:  # ready without any network
-            while not proxy.accepted:  # noqa: ASYNC110  # it is in the middle of a login
-                await asyncio.sleep(0.01)
+            await until(lambda: proxy.accepted > 0)  # it is in the middle of a login
             assert await agent.ends(sent) == 0
     assert "STOPPING=1" in agent.told
     assert "Traceback" not in agent.said
 
 
-async def test_the_stream_is_closed_and_not_just_cut(prosody: Prosody, account: Accounts, tmp_path: Path) -> None:
-    pi, alice = account(prosody, "pi"), account(prosody, "alice")
-    file = write_config(tmp_path, pi, {alice.jid: '"owner"'})
-    async with WatchedAgent(tmp_path / "agent", file) as agent:
-        async with friends(Person(alice, f"{pi.jid}/agent")):
-            assert await agent.ends(signal.SIGTERM) == 0
-    print([l for l in prosody.log.read_text().splitlines()][-12:])
-    assert False
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+async def test_the_stream_is_closed_in_order_when_there_is_time(
+    fresh_prosody: Callable[..., Prosody], account: Accounts, tmp_path: Path, how: str
+) -> None:
+    server = fresh_prosody(log_level="debug")
+    pi = account(server, "pi")
+    async with WatchedAgent(tmp_path / "agent", write_config(tmp_path, pi)) as agent:
+        await agent.tells(f"STATUS=online as {pi.jid}/agent")
+        await agent.ends(signal.SIGTERM if how == "stopped" else signal.SIGKILL)
+        await until(lambda: "Client disconnected" in log_of(server, pi.name))
+    closed = "Received </stream:stream>" in log_of(server, pi.name)
+    assert closed == (how == "stopped")
+
+
+def log_of(server: Prosody, user: str) -> str:
+    """Return what the server's log tells of the only session of a user."""
+    lines = server.log.read_text(encoding="utf-8").splitlines()
+    session = next(line.split()[3] for line in lines if f"Authenticated as {user}@" in line)
+    return "\n".join(line for line in lines if session in line)
 
 
 async def test_a_wrong_password_is_told_once_and_for_all(server: XmppServer, account: Accounts, tmp_path: Path) -> None:
@@ -97,18 +107,17 @@ async def test_a_crash_leaves_nothing_behind_and_the_next_start_takes_over(
 ) -> None:
     pi, alice = account(server, "pi"), account(server, "alice")
     file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, things=RELAY)
-    async with WatchedAgent(tmp_path / "agent", file) as agent:
-        async with friends(person := Person(alice, f"{pi.jid}/agent")):
-            assert await person.asks("pump on") == "pump.state: on (confirmed)"
-            process = psutil.Process(agent.pid)
-            family = [process, *process.children(recursive=True)]
-            await asyncio.to_thread(agent.kill)
-            assert not [member for member in family if member.is_running()]
-            seen = len(person.stanzas)
-            await agent.astart()
-            await person.sees(after=seen)
-            assert (await person.asks("read pump")).startswith("pump.state: on (")
-            assert await person.asks("pump off") == "pump.state: off (confirmed)"
+    async with WatchedAgent(tmp_path / "agent", file) as agent, friends(person := Person(alice, f"{pi.jid}/agent")):
+        assert await person.asks("pump on") == "pump.state: on (confirmed)"
+        process = psutil.Process(agent.pid)
+        family = [process, *process.children(recursive=True)]
+        await asyncio.to_thread(agent.kill)
+        assert not [member for member in family if member.is_running()]
+        seen = len(person.stanzas)
+        await agent.astart()
+        await person.sees(after=seen)
+        assert (await person.asks("read pump")).startswith("pump.state: on (")
+        assert await person.asks("pump off") == "pump.state: off (confirmed)"
 
 
 async def test_a_changed_password_does_not_end_what_once_worked(

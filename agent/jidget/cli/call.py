@@ -80,7 +80,7 @@ async def _refused(args: argparse.Namespace, client: Client, error: StanzaError)
         return _say(args, "not sent", f"{args.jid} cannot be reached: {error}", {}, Exit.NOT_SENT)
     if error.condition == "internal-server-error":
         return _say(args, "unknown", f"{args.jid} failed at it ({error}); it may have moved", {}, Exit.UNKNOWN)
-    if error.condition == "service-unavailable" and not error.text:
+    if error.condition == "service-unavailable":  # the agent to a stranger, or the server where nobody is
         if await client.agent_is_away():
             return _say(args, "not sent", f"{args.jid} is offline", {}, Exit.NOT_SENT)
         note = f"Refused: {args.jid} does not answer you: you are not in its access list, or it is not there"

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 
 from jidget.config import load
@@ -22,6 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read and print; return the exit code."""
+    if not args.verbose:  # what goes wrong is printed anyway, and in one line
+        logging.getLogger("jidget.things").setLevel(logging.CRITICAL)
     directory = Directory(load_things(load(args.config, password=False)))
     things, only = list(directory), None
     if args.target:

@@ -39,7 +39,7 @@ driver = "system"
 label = "This machine"
 interval = "2s"
 [things.machine.report]
-max_interval = "4s"
+max_interval = "2s"
 
 [things.greenhouse]
 driver = "simulated"

@@ -11,7 +11,7 @@ from jidget.demo.stage import DEVICE, OWNER, STRANGER, Stage
 from jidget.errors import JidgetError, LinkError, StanzaError
 from jidget.xmpp.client import Client
 from jidget.xmpp.login import Login
-from jidget.xmpp.payload import Field
+from jidget.xmpp.payload import Field, read_fields
 from jidget.xmpp.stream_reader import Arrived, StreamReader
 from jidget.xmpp.xml import COMMANDS, DATA, SENSOR_DATA, SENSOR_DATA_NOW, text_of
 from jidget_drivers import Scalar
@@ -54,9 +54,10 @@ class Owner:
 class Story:
     """Plays the demo on a stage; `claim` is told each claim's outcome, `show` each reading."""
 
-    def __init__(self, stage: Stage, *, say: Say, show: Callable[[Field], None]) -> None:
+    def __init__(self, stage: Stage, *, say: Say, show: Callable[[Field], None], patience: float = PATIENCE) -> None:
         self._stage = stage
         self._say = say
+        self._patience = patience
         self._failures = 0
         agent = JID(f"{stage.account(DEVICE).jid}/agent")
         self._owner = Owner(stage.login(OWNER), agent, show)
@@ -89,10 +90,10 @@ class Story:
 
     async def _check(self, claim: str, prove: Callable[[], Awaitable[str]]) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 seen = await prove()
         except TimeoutError:
-            self._fail(claim, f"not within {PATIENCE:.0f} s")
+            self._fail(claim, f"not within {self._patience:g} s")
         except (NotShown, LinkError, StanzaError) as error:
             self._fail(claim, str(error))
         else:
@@ -115,11 +116,12 @@ class Story:
         return f"{temperature} °C, {humidity} %"
 
     async def _late_joiner(self) -> str:
-        while True:
-            items = await self._owner.client.items(SENSOR_DATA_NOW)
-            if items:
-                return f"{len(items)} item of current values"
-            await asyncio.sleep(0.2)  # a server's node: nothing tells us of it without subscribing
+        items = await self._owner.client.items(SENSOR_DATA_NOW)
+        names = {f"{field.thing}.{field.property}" for _, payload in items for field in read_fields(payload)}
+        missing = {"machine.load", "greenhouse.temperature", "pump.state"} - names
+        if missing:
+            raise NotShown(f"without {', '.join(sorted(missing))}")
+        return f"{len(names)} values of {len({name.partition('.')[0] for name in names})} Things"
 
     async def _chat_on(self) -> str:
         self._owner.client.say("pump on")

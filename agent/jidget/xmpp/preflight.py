@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
+from jidget.commands.access import Access
 from jidget.config.model import Config
 from jidget.errors import LinkError, StanzaError
 from jidget.xmpp.certificate import trust
@@ -58,7 +59,7 @@ async def _addresses(login: Login) -> Verdict:
     finally:
         await stream.discard()
     if not any(service for service, *_ in records):
-        return None, "DNS", f"{login.domain} has no SRV records (RFC 6120 3.2.1): its own address is tried"
+        return None, "DNS", f"{login.domain} has no SRV records (RFC 6120 3.2.1): its own address is tried, port 5222"
     found = ", ".join(sorted({f"{host}:{port} ({service})" for service, host, _, port in records if service}))
     return True, "DNS", found
 
@@ -105,7 +106,9 @@ async def _account(link: Link, config: Config) -> AsyncIterator[Verdict]:
             yield await _node(link, node, wanted)
     if config.xmpp.account != "person":
         reply = await link.request("get", element(f"{{{ROSTER}}}query"))
-        yield _people(reply, [jid for jid in config.access if "@" in jid])
+        access = Access(config.access, config.xmpp.jid)
+        people = [jid for jid in access.listed if "@" in jid and jid != config.xmpp.jid]
+        yield _people(reply, [jid for jid in people if (person := access.person(jid)) and person.sees_feed])
 
 
 async def _node(link: Link, node: str, wanted: str) -> Verdict:
