@@ -51,4 +51,5 @@ def local_time(milliseconds: int) -> str:
     except (OverflowError, ValueError, OSError):  # the first or last day that there is, elsewhere
         return write_time(milliseconds)
     today = moment.date() == datetime.now().astimezone().date()
-    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+    shown = moment.replace(tzinfo=None).isoformat(" ", "seconds")
+    return shown.partition(" ")[2] if today else shown

@@ -21,7 +21,7 @@ async def open_stream(login: Login, on_stanza: OnStanza, *, timeout: float) -> S
     error: JidgetError | None = None
     context = trust(login)
     for security in _securities(login):
-        stream = Stream(login, security, on_stanza, context)
+        stream = Stream(login, security, on_stanza, context, patience=timeout / 3)
         try:
             async with asyncio.timeout(timeout):
                 await stream.open()

@@ -27,7 +27,7 @@ FLAGS = ("m", "p", "s", "c", "i", "h", "ms", "pr", "ae", "me", "mr", "ar", "of",
 
 @lru_cache(maxsize=8)
 def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 
 
 def write_time(milliseconds: int) -> str:

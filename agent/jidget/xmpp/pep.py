@@ -31,6 +31,8 @@ from jidget.xmpp.xml import (
 log = logging.getLogger(__name__)
 
 NOW_ITEMS = 64
+LOOK_AGAIN = 600.0
+"""Seconds after which the settings of the nodes are looked at again, when the current values are written."""
 PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
 # What the server says of one item, not of the node: offering other items goes on.
 _ITEM_REFUSED = frozenset(("bad-request", "not-acceptable", "policy-violation"))
@@ -54,6 +56,8 @@ class Pep:
         self._ready = asyncio.Event()
         self._gone = asyncio.Event()
         self._state: frozenset[str] = frozenset()
+        self._look_again = 0.0
+        self._kept: dict[str, frozenset[str]] = {}
         access = "presence" if whitelist is None else "whitelist"
         self._settings = {
             SENSOR_DATA: {"persist_items": "0", "access_model": access},
@@ -89,14 +93,19 @@ class Pep:
         """Return the ids of the state items that are ours, after checking that the nodes are still as we made them.
 
         A node that the account's owner deletes is made again by our next publish, with the settings we send along but
-        room for one item only and an empty whitelist. That shows here.
+        room for one item only and an empty whitelist. That shows here, at the latest when their settings are looked at.
         """
         try:
             query = element(f"{{{DISCO_ITEMS}}}query", {"node": SENSOR_DATA_NOW})
             reply = await self._link.request("get", query, to=self._link.login.jid)
-            if self._whitelist is not None:
-                for node in (SENSOR_DATA, SENSOR_DATA_NOW):
+            for node, settings in self._settings.items():
+                if self._whitelist is not None:
                     await self._admit(node, self._whitelist())
+                if asyncio.get_running_loop().time() >= self._look_again:
+                    wrong = await self._wrong(node, settings)
+                    if wrong.keys() != self._kept.get(node, frozenset()):
+                        raise self._doubt(node, "it was configured otherwise")
+            self._plan_to_look_again()
         except StanzaError as error:
             raise self._doubt(SENSOR_DATA_NOW, str(error)) from error
         prefix = f"{self._link.login.resource}/"
@@ -171,12 +180,17 @@ class Pep:
             raise
         self.problem = ""
         self._state = frozenset()
+        self._plan_to_look_again()
         self._gone.clear()
 
     def open(self) -> None:
         """Let publishing begin, once the nodes are there and the current values are in."""
         if not self._gone.is_set():
             self._ready.set()
+
+    def _plan_to_look_again(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._look_again = self._look_again if self._look_again > now else now + LOOK_AGAIN
 
     async def _require_pep(self) -> None:
         reply = await self._link.request("get", element(f"{{{DISCO_INFO}}}query"), to=self._link.login.jid)
@@ -199,8 +213,7 @@ class Pep:
         except StanzaError as error:
             if error.condition != "conflict":
                 raise
-        current = await configuration(self._link, node)
-        wrong = {name: value for name, value in settings.items() if not _same(current.get(name), value)}
+        wrong = await self._wrong(node, settings)
         if wrong:
             change = element(
                 f"{{{PUBSUB_OWNER}}}pubsub",
@@ -208,12 +221,17 @@ class Pep:
                 element(f"{{{PUBSUB_OWNER}}}configure", {"node": node}, _submit(wrong)),
             )
             await self._link.request("set", change)
-            current = await configuration(self._link, node)
-            wrong = {name: value for name, value in settings.items() if not _same(current.get(name), value)}
-        for name in wrong:
-            if name == "access_model":  # who may read is not negotiable
-                raise NoPep(f"the server keeps {node} at access model {current.get(name)!r}: not published there")
-            log.warning("the server keeps %s of %s at %r", name, node, current.get(name))
+            wrong = await self._wrong(node, settings)
+        if "access_model" in wrong:  # who may read is not negotiable
+            raise NoPep(f"the server keeps another access model for {node} than {settings['access_model']}")
+        if wrong and wrong.keys() != self._kept.get(node):
+            log.warning("the server keeps %s otherwise than %s", node, wrong)
+        self._kept[node] = frozenset(wrong)
+
+    async def _wrong(self, node: str, settings: dict[str, str]) -> dict[str, str]:
+        """Return those of the settings that a node has otherwise."""
+        current = await configuration(self._link, node)
+        return {name: value for name, value in settings.items() if not _same(current.get(name), value)}
 
     async def _admit(self, node: str, people: Sequence[str]) -> None:
         """Make the whitelist of a node exactly `people` (XEP-0060 8.9), and subscribe them.

@@ -6,7 +6,6 @@ alone: a `Stream` is opened once, lives until `closed` is done, and is thrown aw
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -14,30 +13,20 @@ from xml.etree import ElementTree as ET
 
 from slixmpp import JID, ClientXMPP
 
-from jidget.errors import JidgetError, LinkError, LoginRefused, ReplacedError
+from jidget.errors import JidgetError, LinkError, LoginRefused
 from jidget.xmpp.certificate import Address, CertificateUntrusted, explain
 from jidget.xmpp.login import Login
 from jidget.xmpp.scram import MECHANISMS
+from jidget.xmpp.troubles import in_use, other_way, stream_ended, unreachable
 from jidget.xmpp.xml import CLIENT, serialise
 
 log = logging.getLogger(__name__)
 
-
-class _SaidByUs(logging.Filter):
-    """Keeps back what slixmpp reports besides raising or telling it: we say it once, with the remedy."""
-
-    _TEXTS = ("CERT: Invalid certificate trust chain.", "No appropriate login method.", "Parse error: %r")
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg not in self._TEXTS
-
-
-for _name in ("xmlstream.xmlstream", "features.feature_mechanisms.mechanisms"):
-    logging.getLogger(f"slixmpp.{_name}").addFilter(_SaidByUs())
-
 _STREAM = "{http://etherx.jabber.org/streams}stream"
 _STANZAS = frozenset(f"{{{CLIENT}}}{name}" for name in ("iq", "message", "presence"))
 CLOSE_TIMEOUT = 2.0
+_HEAD_START = 0.25
+"""Seconds that one family of addresses is ahead of the other (RFC 8305 8)."""
 
 
 OnStanza = Callable[[ET.Element], None]
@@ -52,7 +41,10 @@ class Stream(ClientXMPP):
         closed: done with the reason, an error, once the connection is gone.
     """
 
-    def __init__(self, login: Login, security: str, on_stanza: OnStanza, trust: ssl.SSLContext) -> None:
+    def __init__(
+        self, login: Login, security: str, on_stanza: OnStanza, trust: ssl.SSLContext, *, patience: float = 10.0
+    ) -> None:
+        """`patience` is for how many seconds each address is tried."""
         super().__init__(
             JID(f"{login.jid}/{login.resource}"),
             login.password,
@@ -61,6 +53,7 @@ class Stream(ClientXMPP):
         )
         self.login = login
         self.greeted = False
+        self._patience = patience
         self._tried: Address | None = None
         self._answered = False
         self.enable_starttls = security in ("auto", "starttls")
@@ -70,11 +63,11 @@ class Stream(ClientXMPP):
         self._bound: asyncio.Future[None] = self.loop.create_future()
         self._failure: JidgetError | None = None
         for name, handler in (
-            ("connection_failed", self._on_connection_failed),
             ("ssl_invalid_chain", self._on_certificate),
             ("failed_auth", self._on_failed_auth),
             ("no_auth", self._on_no_auth),
             ("stream_error", self._on_stream_error),
+            ("auth_success", self._on_auth_success),
             ("session_start", self._on_session_start),
             ("disconnected", self._on_disconnected),
         ):
@@ -135,8 +128,28 @@ class Stream(ClientXMPP):
         self.abort()
 
     async def _attempt_connection(self, host: str, port: int, tls: bool, server_hostname: str | None) -> bool:
+        """Connect as slixmpp does, but to IPv6 and IPv4 at once (RFC 8305), and not for as long as the kernel would.
+
+        A host that swallows packets would otherwise keep us from trying the next one.
+        """
         self._tried = Address(host, port, direct=tls)
-        return await super()._attempt_connection(host, port, tls, server_hostname)
+        if self._current_connection_attempt is None:  # given up meanwhile
+            return False
+        self.event_when_connected = "connected"
+        try:
+            async with asyncio.timeout(self._patience):
+                await self.loop.create_connection(
+                    lambda: self,
+                    host,
+                    port,
+                    ssl=self.ssl_context if tls else None,
+                    server_hostname=server_hostname,
+                    happy_eyeballs_delay=_HEAD_START,
+                )
+        except OSError as error:
+            self._on_connection_failed(error)
+            return False
+        return True
 
     def data_received(self, data: bytes | str) -> None:
         """Note that there is somebody at all."""
@@ -177,23 +190,21 @@ class Stream(ClientXMPP):
 
     # ---- what slixmpp tells ------------------------------------------------------------------------------------
 
+    def _on_auth_success(self, _event: object) -> None:
+        self._failure = None  # of another way to connect, tried before
+
     def _on_session_start(self, _event: object) -> None:
         self.cancel_schedule("Whitespace Keepalive")  # liveness is the link's affair
-        self._failure = None  # of another way to connect, tried before
         if self.boundjid.resource != self.login.resource:
-            self._fail(self._in_use(f"the server gave us {self.boundjid.resource!r} instead"))
+            self._fail(in_use(self.login, f"the server gave us {self.boundjid.resource!r} instead"))
         elif not self._bound.done():
             self._bound.set_result(None)
 
-    def _on_connection_failed(self, error: Any) -> None:
+    def _on_connection_failed(self, error: OSError) -> None:
         if isinstance(error, ssl.SSLError):
             self._failure = self._tls_failure(error)
         elif not isinstance(self._failure, CertificateUntrusted):
-            if isinstance(error, str):
-                why = "the DNS knows no such host, or cannot be asked. Check the name and this machine's network"
-            else:
-                why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-            self._failure = LinkError(f"{self.login.address} cannot be reached: {why}")
+            self._failure = unreachable(self.login, error, self._patience)
 
     def _on_certificate(self, error: ssl.SSLError) -> None:
         self._fail(self._tls_failure(error))
@@ -201,16 +212,15 @@ class Stream(ClientXMPP):
     def _tls_failure(self, error: ssl.SSLError) -> LinkError:
         if isinstance(error, ssl.SSLCertVerificationError):
             return CertificateUntrusted(error.verify_message, self._tried)
-        return LinkError(f"{self.login.address}: TLS failed: {error.reason or error}. {self._other_way()}")
+        return self._other_way(f"{self.login.address}: TLS failed: {error.reason or error}")
 
     def _no_xmpp(self) -> LinkError:
         if not self._answered:
-            return LinkError(f"{self.login.address} ended the connection without a word. {self._other_way()}")
-        return LinkError(f"what answers at {self.login.address} does not speak XMPP. {self._other_way()}")
+            return self._other_way(f"{self.login.address} ended the connection without a word")
+        return self._other_way(f"what answers at {self.login.address} does not speak XMPP")
 
-    def _other_way(self) -> str:
-        other = "direct-tls" if self.enable_starttls else "starttls"
-        return f'Is this the right port? It may want xmpp.security = "{other}"'
+    def _other_way(self, problem: str) -> LinkError:
+        return other_way(problem, direct=not self.enable_starttls)
 
     def _on_failed_auth(self, failure: Any) -> None:
         condition = failure["condition"]
@@ -240,28 +250,14 @@ class Stream(ClientXMPP):
     def _on_bind_error(self, xml: ET.Element) -> None:
         conditions = [child.tag.rpartition("}")[2] for error in xml for child in error if error.tag.endswith("error")]
         if "conflict" in conditions:
-            self._fail(self._in_use("the server keeps it so"))
+            self._fail(in_use(self.login, "the server keeps it so"))
         else:
             self._fail(
                 LinkError(f"{self.login.address} bound no resource: {', '.join(conditions) or 'no reason given'}")
             )
 
-    def _in_use(self, consequence: str) -> LinkError:
-        """Return the error of a resource we do not get. It may be our own last stream, not noticed to be dead."""
-        return LinkError(
-            f"{self.login.jid}/{self.login.resource} is in use and {consequence}. If another program has this "
-            "resource, give one of the two another one in xmpp.jid"
-        )
-
     def _on_stream_error(self, error: Any) -> None:
-        condition, text = error["condition"], error["text"]
-        if condition == "conflict":
-            me = f"{self.login.jid}/{self.login.resource}"
-            self._failure = ReplacedError(f"another client logged in as {me} and replaced us")
-        elif condition == "host-unknown":
-            self._failure = LinkError(f"{self.login.address} does not serve {self.login.domain}: check xmpp.jid")
-        else:
-            self._failure = LinkError(f"the server ended the stream: {condition}{': ' + text if text else ''}")
+        self._failure = stream_ended(self.login, error["condition"], error["text"])
 
     def _on_disconnected(self, reason: Any) -> None:
         if isinstance(reason, ssl.SSLError) and self._failure is None:
