@@ -20,8 +20,9 @@ from jidget.readings.policy import ReportPolicy
 from jidget.readings.publisher import Publisher
 from jidget.readings.sampler import Sampler
 from jidget.sdnotify import notify, watchdog_interval
-from jidget.store.journal import MemoryJournal
-from jidget.store.outbox import MemoryOutbox
+from jidget.store.safe_journal import SafeJournal
+from jidget.store.store import Store
+from jidget.store.upkeep import Retention
 from jidget.things.directory import Directory
 from jidget.things.host import NOT_YET
 from jidget.things.loader import load_things
@@ -32,6 +33,7 @@ from jidget.xmpp.control import Control
 from jidget.xmpp.disco import Disco
 from jidget.xmpp.link import Link
 from jidget.xmpp.login import login_of
+from jidget.xmpp.past import Past
 from jidget.xmpp.pep import Pep
 from jidget.xmpp.presence import Presence
 from jidget.xmpp.roster import Roster
@@ -61,14 +63,18 @@ class App:
         self._personal = xmpp.account == "person"
         self.directory = Directory(load_things(config))
         self.access = Access(config.access, xmpp.jid)
-        self.outbox = MemoryOutbox()
+        self.store = store_of(config)
+        self.store.on_change = self._on_store
         self.router = Router(self._admit)
         self._timing = timing or Timing()
         self.link = Link(login_of(xmpp), self.router.receive, liveness=xmpp.liveness, timing=self._timing)
-        self.commands = Commands(self.directory, self.access, MemoryJournal(), me=lambda: self.link.full)
+        self.journal = SafeJournal(self.store)
+        self.commands = Commands(
+            self.directory, self.access, self.journal, me=lambda: self.link.full, remarks=self._remarks
+        )
         self.pep = Pep(self.link, whitelist=self._feed_list if self._personal else None)
         self.now = NowWriter(self.directory, self.pep)
-        self.publisher = Publisher(self.outbox, self.pep, time.time)
+        self.publisher = Publisher(self.store, self.pep, time.time)
         policies = {thing_id: policy_of(config, thing) for thing_id, thing in config.things.items()}
         self.sampler = Sampler(list(self.directory), policies, self._take)
         self._status = ""
@@ -91,7 +97,8 @@ class App:
         )
         disco.attach(router)
         adhoc.attach(router, disco)
-        SensorData(link, self.directory, self.access).attach(router)
+        past = Past(self.store, link.login.resource)
+        SensorData(link, self.directory, self.access, past=past).attach(router)
         Control(self.commands).attach(router)
         Services().attach(router)
         Chat(link, self.commands.chat, account=config.xmpp.account, known=self._known).attach(router)
@@ -115,11 +122,13 @@ class App:
         Raises:
             JidgetError: what cannot be mended by trying again.
         """
-        log.info("Jidget %s: %d Things", __version__, len(self.directory))
+        count = len(self.directory)
+        log.info("Jidget %s: %d %s", __version__, count, "Thing" if count == 1 else "Things")
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with self.store, asyncio.TaskGroup() as tasks:
                 sampler = tasks.create_task(self.sampler.run(), name="sampler")
                 others = [
+                    tasks.create_task(self.store.run(), name="store"),
                     tasks.create_task(self.publisher.run(), name="publisher"),
                     tasks.create_task(self.now.run(), name="now"),
                     tasks.create_task(self.session.run(), name="session"),
@@ -149,7 +158,7 @@ class App:
     # ---- what the parts need of each other ---------------------------------------------------------------------
 
     def _take(self, readings: Sequence[Reading]) -> None:
-        self.outbox.append(readings)
+        self.store.append(readings)
         self.publisher.notify()
         self.now.notify()
         self.presence.notify()
@@ -160,6 +169,17 @@ class App:
         if status != self._status:
             self._status = status
             notify(f"STATUS={status}")
+
+    def _on_store(self) -> None:
+        self.presence.notify()
+        self.publisher.look_again()
+
+    def _remarks(self) -> Sequence[str]:
+        """Return what `status` begins with: what is wrong with the agent itself."""
+        return [remark for remark in (self.store.trouble, self._dropping(), self.pep.problem) if remark]
+
+    def _dropping(self) -> str:
+        return "store.max_size is reached: readings that were not sent are dropped" if self.store.overflows else ""
 
     def _admit(self, sender: JID) -> Admission:
         if sender.full in (self.link.login.jid, self.link.login.domain):
@@ -182,14 +202,25 @@ class App:
         trouble = (
             f"unavailable: {', '.join(away[:GLANCE_THINGS])}{' …' if len(away) > GLANCE_THINGS else ''}" if away else ""
         )
-        if self.pep.problem:
-            trouble = f"{trouble} · readings are not published" if trouble else "readings are not published"
+        remarks = (
+            "readings are not published" if self.pep.problem else "",
+            "readings are kept in memory only" if self.store.trouble else "",
+            "readings are dropped: the store is full" if self.store.overflows else "",
+        )
+        trouble = " · ".join(remark for remark in (trouble, *remarks) if remark)
         shown: list[str] = []
         for thing in self.directory:
             if thing.availability.available and thing.values and len(shown) < GLANCE_THINGS:
                 name = next((p.name for p in thing.writable if p.name in thing.values), next(iter(thing.values)))
                 shown.append(f"{thing.label} {show_value(thing.properties[name], thing.values[name].value)}")
         return trouble, " · ".join(shown)
+
+
+def store_of(config: Config) -> Store:
+    """Return the store, not opened yet."""
+    kept = config.store
+    retention = Retention(keep=kept.keep, most_bytes=kept.max_size)
+    return Store(kept.path, retention, full=kept.durability == "full")
 
 
 def policy_of(config: Config, thing: ThingConfig) -> ReportPolicy:

@@ -54,6 +54,9 @@ class Outbox(Protocol):
     def cut(self, most: int, *, backlog: bool) -> Batch | None:
         """Fix the next batch of at most `most` waiting readings; None if none wait."""
 
+    async def secured(self) -> None:
+        """Wait until what was cut is as safe as the owner wants it to be before it is sent."""
+
     def unacknowledged(self) -> Sequence[Batch]:
         """Return the batches that were cut and not acknowledged, oldest first."""
 

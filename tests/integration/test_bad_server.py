@@ -71,10 +71,10 @@ async def test_a_password_that_once_worked_is_tried_again_slowly(
                 await log.says(f"no link: .* refused the password of {pi.jid}")
                 refused, tried = time.monotonic(), proxy.accepted
                 assert refused - cut < 3
-                kept = agent.app.outbox.waiting
+                kept = agent.app.store.waiting
                 await until(lambda: proxy.accepted > tried)
                 assert time.monotonic() - refused >= timing.refused * 0.9
-                await until(lambda: agent.app.outbox.waiting > kept)
+                await until(lambda: agent.app.store.waiting > kept)
                 assert agent.running
                 server.add_user(pi.name, pi.password)
                 await log.says("logged in to", times=2)

@@ -146,9 +146,9 @@ async def test_two_at_the_same_time_with_the_same_key_move_it_once(
 
 
 async def test_missing_fields_are_listed_and_nothing_is_done(
-    server: XmppServer, account: Accounts, tmp_path: Path
+    prosody: Prosody, account: Accounts, tmp_path: Path
 ) -> None:
-    pi, alice = household(server, account)
+    pi, alice = household(prosody, account)
     options = login(alice, tmp_path)
     async with running_app(write_config(tmp_path, pi, owner(alice), things=THINGS)):
         ended = await jidget("call", pi.jid, "set", *options)

@@ -91,17 +91,6 @@ BROKEN = [
         },
         id="a stranger who is let in",
     ),
-    pytest.param(
-        partial(Stage, more_pump='faults = [{ on = "open", do = "fail" }]'),
-        {
-            2: r"without pump\.state",
-            3: r"the answer was: Refused: pump is unavailable.*",
-            4: "not within 3 s",
-            5: r"the outcome was refused: Refused: pump is unavailable.*",
-            8: r"the pump's own record says: \[\]",
-        },
-        id="a pump that is not there",
-    ),
 ]
 
 

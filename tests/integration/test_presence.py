@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -190,9 +191,10 @@ async def test_the_status_line_tells_at_a_glance_and_changes_rarely(
         for line in ("pump on", "pump off", "pump on", "pump off", "pump on"):
             await person.asks(line)
         await person.until(lambda s: s.findtext(f"{CLIENT}status") == "Water pump on")
-        shown = [presence.findtext(f"{CLIENT}status") for presence in person.presences()]
+        told = [presence.findtext(f"{CLIENT}status") for presence in person.presences()]
+        shown = [status for status, _ in groupby(told)]  # Prosody may tell a new contact twice
         assert shown[-1] == "Water pump on"
-        assert len(set(shown)) == len(shown) <= 3, shown
+        assert shown[:-1] in (["Water pump off"], [None], [None, "Water pump off"])
 
 
 async def test_trouble_is_told_when_it_lasts_and_taken_back(
@@ -225,4 +227,4 @@ async def test_trouble_that_passes_at_once_is_not_told(prosody: Prosody, account
             await until(lambda: tank.availability.available)
             await asyncio.sleep(1.6)  # by now it would have been told
             assert "tank" in await person.asks("status")
-            assert [presence.findtext(f"{CLIENT}show") for presence in person.presences()] == [None]
+            assert {presence.findtext(f"{CLIENT}show") for presence in person.presences()} == {None}

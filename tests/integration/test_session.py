@@ -122,5 +122,5 @@ async def test_starts_and_samples_without_any_network(server: XmppServer, accoun
     with watching_log() as log:
         async with running_app(write_config(tmp_path, pi, port=1)) as agent:
             await log.says(r"no link: 127\.0\.0\.1:1 cannot be reached: .*refused")
-            await until(lambda: agent.app.outbox.waiting > 0)
+            await until(lambda: agent.app.store.waiting > 0)
             assert agent.running

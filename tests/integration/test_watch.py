@@ -98,10 +98,10 @@ async def test_a_script_gets_exactly_the_documented_objects_and_each_reading_onc
 ) -> None:
     pi, alice = household(server, account)
     async with running_app(write_config(tmp_path, pi, owner(alice), things=THINGS)) as agent:
-        ended = await jidget("watch", f"{pi.jid}/agent", *login(alice, tmp_path), "--json", "--count", "40")
-        gen = agent.app.outbox.gen
+        ended = await jidget("watch", f"{pi.jid}/agent", *login(alice, tmp_path), "--json", "--count", "24")
+        gen = agent.app.store.gen
     assert (ended.code, ended.err) == (0, "")
-    assert len(ended.records) == 40
+    assert len(ended.records) == 24
     for record in ended.records:
         assert list(record) == ["jid", "agent", "thing", "property", "value", "unit", "time", "flags", "seq"]
         assert (record["jid"], record["agent"], record["thing"]) == (pi.jid, "agent", "greenhouse")
@@ -294,9 +294,9 @@ async def test_nobody_listens_there(account: Accounts, prosody: Prosody, tmp_pat
 
 
 async def test_an_agent_that_is_offline_is_waited_for_and_that_is_said(
-    server: XmppServer, account: Accounts, tmp_path: Path
+    prosody: Prosody, account: Accounts, tmp_path: Path
 ) -> None:
-    pi, alice = household(server, account)
+    pi, alice = household(prosody, account)
     file = write_config(tmp_path, pi, owner(alice), things=PUMP)
     follower = Follower(alice, f"{pi.jid}/agent")
     async with following(follower), running_app(file):  # a life before, which leaves its last values

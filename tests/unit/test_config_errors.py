@@ -395,11 +395,59 @@ def test_message_about_access(problems: Problems, entry: str, message: str) -> N
     assert problems(f"{XMPP}[access]\n{entry}\n{PUMP}{things}") == [message]
 
 
+SIZES = '"50MB", "200MB" or "1GB"'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("max_size = 200", f"max_size = 200: not a size: a number and a unit in quotes is wanted, such as {SIZES}"),
+        (
+            "max_size = 200000000",
+            f"max_size = 200000000: not a size: a number and a unit in quotes is wanted, such as {SIZES}. "
+            'For 200000000 bytes write "200MB"',
+        ),
+        ("max_size = true", f"max_size = true: not a size: a number and a unit in quotes is wanted, such as {SIZES}"),
+        (
+            'max_size = "200"',
+            f'max_size = "200": not a size: write a number and a unit in quotes, such as {SIZES}',
+        ),
+        (
+            'max_size = "-5MB"',
+            f'max_size = "-5MB": not a size: write a number and a unit in quotes, such as {SIZES}',
+        ),
+        (
+            f'max_size = "{"9" * 400}GB"',
+            f'max_size = "{"9" * 58}…: not a size: write a number and a unit in quotes, such as {SIZES}',
+        ),
+        (
+            'max_size = "19MB"',
+            'max_size = "19MB": too small for a store and its log. Write at least "20MB"',
+        ),
+        ('max_size = "1001GB"', 'max_size = "1001GB": too large: write at most "1000GB"'),
+        (
+            'keep = "59s"',
+            'keep = "59s": too short: whoever missed a reading could not ask for it. Write at least "1m"',
+        ),
+        (
+            'keep = "3y"',
+            'keep = "3y": not a duration: write a number and a unit in quotes, such as '
+            '"500ms", "30s", "5m", "24h" or "30d"',
+        ),
+        ('durability = "fsync"', 'durability = "fsync": not one of the choices. Write "normal" or "full"'),
+        ('kept = "1d"', 'kept = "1d": unknown key. Did you mean "keep"?'),
+        ('path = ""', 'path = "": no path. Write the name of a file'),
+        ('path = "/tmp"', 'path = "/tmp": a directory. Name a file in it: "/tmp/jidget.db"'),
+    ],
+)
+def test_message_about_the_store(problems: Problems, line: str, message: str) -> None:
+    assert problems(f"{XMPP}[store]\n{line}") == [f"store.{message}"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (f"{XMPP}[mqtt]\nhost = 'localhost'\npassword = 'hunter2'", "[mqtt]"),
-        (f"{XMPP}[store]\nkeep = '30d'", "[store]"),
         (f"{XMPP}{PUMP}[things.pump.safety]\nsafe = false", "things.pump.safety = {…}"),
         (f"{XMPP}{PUMP}toggles = true", "things.pump.toggles = true"),
         (f"{XMPP}[things.lamp]\nmatch = '0x00158d'\nlabel = 'Desk'", 'things.lamp.match = "0x00158d"'),

@@ -11,9 +11,11 @@ import pytest
 from jidget import log
 from jidget.config import load, loader
 from jidget.config.loader import find, read
-from jidget.config.model import Config, Grant, Role, ThingConfig
+from jidget.config.model import LEAST_STORE, Config, Grant, Role, ThingConfig
 from jidget.config.secrets import NoPassword, find_password
+from jidget.config.sizes import parse_size
 from jidget.errors import ConfigError
+from jidget.store.upkeep import LEAST_SIZE
 
 MINIMAL = '[xmpp]\njid = "pi@example.org"\n'
 ENVIRON = {"JIDGET_XMPP_PASSWORD": "from the environment"}
@@ -139,6 +141,51 @@ def test_defaults(file: Path) -> None:
     assert (thing.interval, thing.timeout, thing.label, thing.aliases) == (10.0, 5.0, "", ())
     assert (thing.report.deadband, thing.properties, thing.options) == (None, {}, {})
     assert config.access == {}
+
+
+# ---- the store -----------------------------------------------------------------------------------------------------
+
+
+def test_the_store_lies_where_the_system_wants_it_else_beside_the_file(file: Path) -> None:
+    def place(**environ: str) -> Path:
+        return read(file, ENVIRON | environ).config.store.path
+
+    assert place() == file.parent / "jidget.db"
+    assert place(STATE_DIRECTORY="") == file.parent / "jidget.db"
+    assert place(STATE_DIRECTORY="/var/lib/jidget") == Path("/var/lib/jidget/jidget.db")
+    assert place(STATE_DIRECTORY="/var/lib/jidget:/var/lib/other") == Path("/var/lib/jidget/jidget.db")
+    file.write_text(f'{MINIMAL}[store]\npath = "kept.db"\n')
+    assert place(STATE_DIRECTORY="/var/lib/jidget") == file.parent / "kept.db"
+    file.write_text(f'{MINIMAL}[store]\npath = "/var/lib/kept.db"\n')
+    assert place() == Path("/var/lib/kept.db")
+
+
+def test_what_the_store_keeps(file: Path) -> None:
+    store = read(file, ENVIRON).config.store
+    assert (store.keep, store.max_size, store.durability) == (30 * 86400, 200_000_000, "normal")
+    file.write_text(f'{MINIMAL}[store]\nkeep = "12h"\nmax_size = "1,5 GB"\ndurability = "full"\n')
+    store = read(file, ENVIRON).config.store
+    assert (store.keep, store.max_size, store.durability) == (12 * 3600, 1_500_000_000, "full")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("20MB", 20_000_000), (" 20 mb ", 20_000_000), ("0.5GB", 500_000_000), ("64MiB", 67_108_864), ("1gib", 1 << 30)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+def test_the_least_size_is_one_that_the_store_can_keep_to() -> None:
+    assert LEAST_STORE == LEAST_SIZE
+
+
+def test_a_store_in_a_directory_that_is_not_there_is_doubtful(tmp_path: Path, file: Path) -> None:
+    file.write_text(f'{MINIMAL}[store]\npath = "usb/jidget.db"\n')
+    (missing,) = [line for line in read(file, ENVIRON).warnings if "store.path" in line]
+    assert f": there is no directory {tmp_path / 'usb'}, so readings would be kept in memory only. " in missing
+    (tmp_path / "usb").mkdir()
+    assert missing not in read(file, ENVIRON).warnings
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ GOOD = [
     f'{XMPP}[access]\n"a@b.org" = {{ role = "operator", things = ["pump", "gate*"], read = ["*"] }}',
     f'{XMPP}[access]\n"a@b.org" = {{ role = "viewer", read = ["pump"] }}',
     f'{XMPP}[report]\nmin_interval = "500ms"\nmax_interval = "1,5 H"\ndeadband = 0.5',
+    f"{XMPP}[store]",
+    f"{XMPP}[store]\npath = 'x.db'\nkeep = '1,5 D'\nmax_size = '1.5 gib'\ndurability = 'full'",
     PUMP + XMPP,
     f'{XMPP}{PUMP}label = "Pumpe für Öl"\naliases = ["water", "Wasser"]\ninterval = "30s"\ntimeout = "1 min"',
     f"{XMPP}{PUMP}report = {{ min_interval = '1s', max_interval = '1d', deadband = 2 }}",
@@ -84,7 +86,12 @@ BAD = [
     f"{XMPP}{PUMP}properties.level.precision = 1.5",
     f"{XMPP}{PUMP}safety = {{ safe = false }}",
     f"{XMPP}[mqtt]\nhost = 'localhost'",
-    f"{XMPP}[store]",
+    f"{XMPP}[store]\nmax_size = 200",
+    f"{XMPP}[store]\nmax_size = '200'",
+    f"{XMPP}[store]\nkeep = 30",
+    f"{XMPP}[store]\npath = ''",
+    f"{XMPP}[store]\ndurability = 'fsync'",
+    f"{XMPP}[store]\nsize = '1GB'",
 ]
 
 
@@ -143,11 +150,16 @@ def test_defaults_are_those_of_the_loader(validator: Draft202012Validator, tmp_p
         key: json.dumps(defs["ReportConfig"]["properties"][key]["default"])
         for key in defs["ReportConfig"]["properties"]
     }
+    kept = {
+        key: json.dumps(defs["StoreTable"]["properties"][key]["default"]) for key in ("keep", "max_size", "durability")
+    }
     explicit = (
         XMPP
         + "".join(f"{key} = {value}\n" for key, value in written.items())
         + PUMP
         + "".join(f"{key} = {value}\n" for key, value in thing.items())
+        + "[store]\n"
+        + "".join(f"{key} = {value}\n" for key, value in kept.items())
         + "[report]\n"
         + "".join(f"{key} = {value}\n" for key, value in report.items())
     )

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from jidget.config.model import Grant, ReportConfig, Role, Table, ThingConfig, XmppLink
+from jidget.config.model import Grant, ReportConfig, Role, StoreKeeping, Table, ThingConfig, XmppLink
 from jidget.config.values import AccountJid, BareJid, LocalPath, ThingId, ThingPattern
 
 _PATTERNS = {"type": "array", "minItems": 1, "items": TypeAdapter(ThingPattern).json_schema()}
@@ -48,6 +48,17 @@ class XmppTable(XmppLink):
     )
 
 
+class StoreTable(StoreKeeping):
+    """Where readings are kept until the server has them, and commands, so that none runs twice."""
+
+    path: LocalPath | None = Field(
+        default=None,
+        description="The store's file; its directory must be there. If left out jidget.db, in $STATE_DIRECTORY if "
+        "systemd gives one, else beside this file",
+        examples=["jidget.db"],
+    )
+
+
 class Document(Table):
     """The file `jidget.toml`."""
 
@@ -55,6 +66,7 @@ class Document(Table):
     access: dict[BareJid, Annotated[Grant, WithJsonSchema(_GRANT_SCHEMA)]] = Field(
         default={}, description="Who may do what, by bare JID or domain; nobody else gets anything"
     )
+    store: StoreTable = Field(default=StoreTable(), description="What is kept on the disk, where and for how long")
     report: ReportConfig = Field(default=ReportConfig(), description="When readings are published: defaults")
     things: dict[ThingId, ThingConfig] = Field(default={}, description="The Things by id")
 

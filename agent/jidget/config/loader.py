@@ -12,8 +12,8 @@ from pydantic import SecretStr, ValidationError
 
 from jidget import log as logs
 from jidget.config.contradictions import contradictions, doubts
-from jidget.config.document import Document, XmppTable
-from jidget.config.model import Config, XmppConfig
+from jidget.config.document import Document, StoreTable, XmppTable
+from jidget.config.model import Config, StoreConfig, XmppConfig
 from jidget.config.notation import Key, show_value
 from jidget.config.problems import Problem, problems_of
 from jidget.config.secrets import NoPassword, Password, find_password, is_there
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 VARIABLE = "JIDGET_CONFIG"
 HERE = Path("jidget.toml")
 SYSTEM = Path("/etc/jidget/jidget.toml")
+STORE = Path("jidget.db")
 RESOURCE = "agent"
 """The resource of a JID written without one."""
 
@@ -68,6 +69,7 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None, *, 
         problems += problems_of(error, Document)
     valid = _without(raw, [problem.key for problem in problems])
     problems += contradictions(valid)
+    problems += _directory(valid.get("store", {}).get("path"), file.parent)
     xmpp = valid.get("xmpp")
     secret = Password(secret="")
     if xmpp is not None:
@@ -85,10 +87,11 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None, *, 
         file=file,
         xmpp=_account(document.xmpp, secret),
         access=document.access,
+        store=_store(document.store, file.parent, environ),
         report=document.report,
         things=document.things,
     )
-    doubtful = (*secret.doubts, *doubts(config))
+    doubtful = (*secret.doubts, *doubts(config), *_no_directory(document.store))
     return Loaded(config=config, warnings=tuple(problem.say(file) for problem in doubtful))
 
 
@@ -189,3 +192,26 @@ def _account(table: XmppTable, secret: Password) -> XmppConfig:
         account=table.account,
         liveness=table.liveness,
     )
+
+
+def _store(table: StoreTable, base: Path, environ: Mapping[str, str]) -> StoreConfig:
+    state = environ.get("STATE_DIRECTORY", "").partition(":")[0]  # systemd.exec(5): there may be several
+    path = table.path or (Path(state) if state else base) / STORE
+    return StoreConfig(path=path, **table.model_dump(exclude={"path"}))
+
+
+def _directory(path: str | None, base: Path) -> Iterator[Problem]:
+    """Yield that the store's path is a directory, if it is."""
+    if path is not None and os.path.isdir(full := base / expand_home(Path(path))):  # noqa: PTH112  # never raises
+        text = f'a directory. Name a file in it: "{full / STORE}"'
+        yield Problem(key=("store", "path"), value=show_value(path), text=text)
+
+
+def _no_directory(table: StoreTable) -> Iterator[Problem]:
+    """Yield that the store's directory is not there, if it is not: it may be on a disk that is mounted later."""
+    if table.path is not None and not os.path.isdir(table.path.parent):  # noqa: PTH112  # never raises
+        text = (
+            f"there is no directory {table.path.parent}, so readings would be kept in memory only. Make it, or mount "
+            "its disk"
+        )
+        yield Problem(key=("store", "path"), value=show_value(str(table.path)), text=text)

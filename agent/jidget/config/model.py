@@ -4,8 +4,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from jidget.config.sizes import Bytes, size
 from jidget.config.values import (
     Alias,
     Deadband,
@@ -25,6 +26,9 @@ from jidget.config.values import (
     one_of,
     wrong,
 )
+
+LEAST_STORE = 20_000_000
+"""Bytes that a store must be allowed to take."""
 
 
 class Table(BaseModel):
@@ -62,6 +66,40 @@ class XmppConfig(XmppLink):
     jid: str
     resource: str = "agent"
     password: SecretStr = SecretStr("")
+
+
+def _room_to_work(size: int) -> int:
+    if size < LEAST_STORE:
+        raise wrong('too small for a store and its log. Write at least "20MB"')
+    return size
+
+
+def _worth_keeping(seconds: float) -> float:
+    if seconds < 60:
+        raise wrong('too short: whoever missed a reading could not ask for it. Write at least "1m"')
+    return seconds
+
+
+class StoreKeeping(Table):
+    """What the store keeps, and how safely."""
+
+    keep: Annotated[Seconds, AfterValidator(_worth_keeping)] = duration(
+        "30d", "How long readings that the server has are kept; what it has not is kept as long as there is room"
+    )
+    max_size: Annotated[Bytes, AfterValidator(_room_to_work)] = size(
+        "200MB", "Most that the store takes on the disk; readings that the server has go first, the oldest of them"
+    )
+    durability: Literal["normal", "full"] = Field(
+        default="normal",
+        description="normal: a crash loses nothing, a power cut at most the last half minute. full: every commit "
+        "is on the disk before its readings are sent, which wears an SD card",
+    )
+
+
+class StoreConfig(StoreKeeping):
+    """Where readings are kept until the server has them, and commands, so that none runs twice."""
+
+    path: Path = Path("jidget.db")
 
 
 class Role(StrEnum):
@@ -176,6 +214,7 @@ class Config(Table):
         file: where it was read from.
         xmpp: account and server.
         access: rights by normalised bare JID or domain.
+        store: where readings are kept, and for how long.
         report: defaults of the report policy.
         things: by id, in the order of the file.
     """
@@ -183,5 +222,6 @@ class Config(Table):
     file: Path
     xmpp: XmppConfig
     access: dict[str, Grant] = {}
+    store: StoreConfig = StoreConfig()
     report: ReportConfig = ReportConfig()
     things: dict[ThingId, ThingConfig] = {}

@@ -36,9 +36,15 @@ class Publisher:
         self._refusals: set[str] = set()
         self._lost: LinkError | None = None
         self._waits = False
+        self._look_again = False
 
     def notify(self) -> None:
         """Say that the outbox has something new."""
+        self._wake.set()
+
+    def look_again(self) -> None:
+        """Say that there may be batches to repeat: the outbox has found some that it could not read before."""
+        self._look_again = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -71,18 +77,24 @@ class Publisher:
         return not self._outbox.unacknowledged()
 
     async def _send_until_lost(self, sending: asyncio.TaskGroup) -> LinkError:
-        repeats = deque(self._outbox.unacknowledged())
+        repeats = iter(self._outbox.unacknowledged())
         while True:
             if self._lost is not None:
                 return self._lost
+            if self._look_again:
+                self._look_again = False
+                repeats = iter(self._outbox.unacknowledged())
             self._wake.clear()
             while self._room():
-                batch = repeats.popleft() if repeats else self._next()
+                batch = next((batch for batch in repeats if self._waits_for_sending(batch)), None) or self._next()
                 if batch is None:
                     break
                 self._in_flight[batch.id] = _weight(batch)
                 sending.create_task(self._send(batch), name=f"publish {batch.id}")
             await self._wake.wait()
+
+    def _waits_for_sending(self, batch: Batch) -> bool:
+        return batch.id not in self._in_flight and batch.id not in self._refused
 
     def _next(self) -> Batch | None:
         """Cut a batch: at once when nothing is in flight, else only a full one."""
@@ -104,6 +116,7 @@ class Publisher:
 
     async def _send(self, batch: Batch) -> None:
         try:
+            await self._outbox.secured()
             await self._uplink.publish(batch)
         except LinkError as error:
             self._lost = error

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from jidget.reading import Batch, Reading, weight_of
 
@@ -53,30 +53,30 @@ class MemoryOutbox:
 
     def cut(self, most: int, *, backlog: bool) -> Batch | None:
         """Fix the next batch of at most `most` waiting readings; an instant of a Thing is split only if it is huge."""
-        readings: list[Reading] = []
-        size = 0
-        while self._waiting:
-            following = self._waiting[0]
-            weight = weight_of(following)
-            same_instant = readings and (following.thing, following.time) == (readings[-1].thing, readings[-1].time)
-            full = len(readings) >= most or size + weight > MOST_BYTES
-            if readings and full and (not same_instant or size + weight > LARGEST):
-                break
-            readings.append(self._waiting.popleft())
-            size += weight
-        if not readings:
+        count = whole_batch(self._waiting, most)
+        if not count:
             return None
+        readings = [self._waiting.popleft() for _ in range(count)]
         self._seq += 1
         batch = Batch(gen=self.gen, seq=self._seq, readings=tuple(readings), backlog=backlog)
         self._cut[batch.seq] = batch
         self._in_batches += len(readings)
         return batch
 
+    async def secured(self) -> None:
+        """Return at once: memory is as safe as it will ever be."""
+
     def take(self, most: int) -> Sequence[Reading]:
         """Take up to `most` readings out, oldest first: unacknowledged batches' readings, then waiting ones."""
-        for seq in list(self._cut):
-            self._waiting.extendleft(reversed(self._cut.pop(seq).readings))
+        for batch in reversed(self._cut.values()):
+            self._waiting.extendleft(reversed(batch.readings))
+        self._cut.clear()
+        self._in_batches = 0
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    def put_back(self, readings: Sequence[Reading]) -> None:
+        """Put back what was taken out last."""
+        self._waiting.extendleft(reversed(readings))
 
     def unacknowledged(self) -> Sequence[Batch]:
         """Return the batches that were cut and not acknowledged, oldest first."""
@@ -84,7 +84,7 @@ class MemoryOutbox:
 
     def acknowledge(self, batch: Batch) -> None:
         """Forget a batch that the server has."""
-        if self._cut.pop(batch.seq, None) is not None:
+        if batch.gen == self.gen and self._cut.pop(batch.seq, None) is not None:
             self._in_batches -= len(batch.readings)
         if self._overflows:
             self._overflows = False
@@ -95,3 +95,22 @@ class MemoryOutbox:
         if not self._overflows:
             self._overflows = True
             log.warning("%d readings wait for the server, more are not kept: the oldest are dropped", self._most)
+
+
+def whole_batch(waiting: Iterable[Reading], most: int) -> int:
+    """Return how many of the first waiting readings make a batch of at most `most`; reads one more at most.
+
+    An instant of a Thing is split only if it is huge; otherwise there may be more.
+    """
+    count = size = 0
+    last: Reading | None = None
+    for reading in waiting:
+        weight = weight_of(reading)
+        if last is not None and (count >= most or size + weight > MOST_BYTES):
+            same_instant = (reading.thing, reading.time) == (last.thing, last.time)
+            if not same_instant or size + weight > LARGEST:
+                break
+        count += 1
+        size += weight
+        last = reading
+    return count
