@@ -1,17 +1,34 @@
 """From a login to a stream with a bound resource, by each way there is."""
 
 import asyncio
+from collections.abc import Callable
 
 from jidget.errors import JidgetError, LinkError
 from jidget.xmpp.certificate import CertificateUntrusted, trust
 from jidget.xmpp.login import Login
-from jidget.xmpp.stream import OnStanza, Stream
+from jidget.xmpp.managed_stream import ManagedStream
+from jidget.xmpp.stream import OnStanza
+from jidget.xmpp.stream_management import StreamManagement
 
 _DIRECT_TLS_PORTS = (5223, 443)
 
 
-async def open_stream(login: Login, on_stanza: OnStanza, *, timeout: float) -> Stream:
+async def open_stream(
+    login: Login,
+    on_stanza: OnStanza,
+    on_bound: Callable[[ManagedStream], None] = lambda _: None,
+    *,
+    timeout: float,
+    earlier: StreamManagement | None = None,
+) -> ManagedStream:
     """Log in and return the bound stream; every stanza that comes in is given to `on_stanza`, in order.
+
+    Args:
+        login: as whom, and where.
+        on_stanza: given each stanza as soon as it is there.
+        on_bound: given the stream when stanzas can be sent, before the first one is received.
+        timeout: seconds for each way to connect.
+        earlier: a session to take over; if the server has forgotten it, a new one is begun.
 
     Raises:
         LoginRefused: the server refused the password, or offers only ways that would show it the password.
@@ -21,7 +38,9 @@ async def open_stream(login: Login, on_stanza: OnStanza, *, timeout: float) -> S
     error: JidgetError | None = None
     context = trust(login)
     for security in _securities(login):
-        stream = Stream(login, security, on_stanza, context, patience=timeout / 3)
+        stream = ManagedStream(
+            login, security, on_stanza, context, patience=timeout / 3, earlier=earlier, on_bound=on_bound
+        )
         try:
             async with asyncio.timeout(timeout):
                 await stream.open()

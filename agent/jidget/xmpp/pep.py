@@ -121,13 +121,13 @@ class Pep:
             f"{payload}</item></publish>{self._preconditions[node]}</pubsub>"
         )
         try:
-            await self._link.request_text("set", publish)
+            await self._link.request_text("set", publish, timeout=None)  # liveness sees to it that there is a server
         except StanzaError as error:
             if error.condition in _ITEM_REFUSED or error.application in ("payload-too-big", "invalid-payload"):
                 raise PublishRefused(error.application or str(error)) from error
             raise self._doubt(node, str(error)) from error
         except LinkError:
-            if not self._link.connected:
+            if not self._link.in_session:
                 self._ready.clear()  # the session is about to say so
             raise
 

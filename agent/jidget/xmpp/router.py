@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from slixmpp import JID
 
 from jidget.errors import LinkError, StanzaError
-from jidget.xmpp.link import Link
+from jidget.xmpp.link import Link, StanzaTooLong
 from jidget.xmpp.xml import CLIENT, DELAY, error_reply, parse_jid, result_reply
 
 log = logging.getLogger(__name__)
@@ -181,7 +181,10 @@ class Router:
         except Exception:  # the stanza boundary: the peer gets a clean error, the log gets the traceback
             log.exception("an IQ from %s could not be answered", incoming.sender.bare)
             answer = error_reply(incoming.stanza, "internal-server-error")
-        link.send(answer)
+        try:
+            link.send(answer)
+        except StanzaTooLong:
+            link.send(error_reply(incoming.stanza, "resource-constraint", "the answer is too long: ask for less"))
 
     @staticmethod
     def _answer(link: Link, stanza: ET.Element) -> None:

@@ -14,7 +14,6 @@ from jidget.xmpp.pep import NoPep, Pep
 from jidget.xmpp.presence import Presence
 from jidget.xmpp.roster import Roster
 from jidget.xmpp.router import Router
-from jidget.xmpp.stream import Stream
 from jidget.xmpp.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -67,6 +66,7 @@ class Session:
         self.since: float | None = None
         self.trouble = "not connected yet"
         self.password_worked = False
+        link.tell_gaps(self._on_gap)
 
     async def run(self) -> None:
         """Stay logged in until cancelled.
@@ -75,10 +75,13 @@ class Session:
             LoginRefused: the password never worked.
             ReplacedError: another client took our resource twice in a short time.
         """
-        async with self._router.serving(self._link):
-            while True:
-                error = await self._connect_once()
-                await asyncio.sleep(self._pause_after(error))
+        try:
+            with self._link.network.listening():
+                async with self._router.serving(self._link):
+                    while True:
+                        await self._wait_after(await self._connect_once())
+        finally:
+            await self._link.close()
 
     async def sign_off(self) -> None:
         """Tell everybody that we go; the stream is closed by cancelling `run`."""
@@ -89,20 +92,20 @@ class Session:
                 log.debug("no goodbye: %s", error)
 
     async def _connect_once(self) -> JidgetError:
-        connected = time.monotonic()
+        began: float | None = None
         try:
             async with self._link.session() as stream:
-                connected = time.monotonic()
+                began = time.monotonic()
                 self.password_worked = True
                 address = self._link.login.address
                 log.info("logged in to %s as %s (%s, %s)", address, self._link.full, stream.tls, stream.mechanism)
-                error = await self._live(stream)
+                error = await self._live()
         except JidgetError as failed:
             error = failed
         finally:
             self._pep.lost()
             was_up, self.since = self.since is not None, None
-        if was_up and time.monotonic() - connected >= self._timing.stable:
+        if began is not None and time.monotonic() - began >= self._timing.stable:
             self._backoff.reset()
         ends_us = isinstance(error, LoginRefused) and not self.password_worked  # then it is our last word anyway
         if (was_up or str(error) != self.trouble) and not ends_us:
@@ -110,6 +113,24 @@ class Session:
         self.trouble = str(error)
         self._on_change()
         return error
+
+    def _on_gap(self, error: JidgetError | None) -> None:
+        """Tell of a gap: for those who ask us, that is no link, although nothing has to be done anew after it."""
+        if error is None:
+            log.info("the link is back, and the session goes on")
+            self.since, self.trouble = time.time(), ""
+        else:
+            if str(error) != self.trouble:
+                log.warning("no link: %s", error)
+            self.since, self.trouble = None, str(error)
+        self._on_change()
+
+    async def _wait_after(self, error: JidgetError) -> None:
+        pause = self._pause_after(error)
+        if isinstance(error, LoginRefused | ReplacedError):
+            await asyncio.sleep(pause)
+        elif not self._link.begun:
+            await self._link.network.pause(pause)
 
     def _pause_after(self, error: JidgetError) -> float:
         timing = self._timing
@@ -132,17 +153,15 @@ class Session:
             case _:
                 return self._backoff.next()
 
-    async def _live(self, stream: Stream) -> JidgetError:
-        """Do all that a login asks for and stay until the stream ends, or until that cannot be done; return why."""
+    async def _live(self) -> JidgetError:
+        """Do all that a login asks for and stay until the session ends, or until that cannot be done; return why."""
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(self._work(), name="session work")
             alive = tasks.create_task(self._link.stay_alive(), name="liveness")
             done, rest = await asyncio.wait((working, alive), return_when=asyncio.FIRST_COMPLETED)
             for task in rest:
                 task.cancel()
-        if alive in done:
-            return alive.result()
-        return stream.closed.result() if stream.closed.done() else working.result()
+        return (alive if alive in done else working).result()
 
     async def _work(self) -> LinkError:
         """Do all that a login asks for; return why that cannot go on: an answer that never came ends the stream."""

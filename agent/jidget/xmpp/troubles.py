@@ -22,6 +22,10 @@ for _name in ("xmlstream.xmlstream", "features.feature_mechanisms.mechanisms"):
     logging.getLogger(f"slixmpp.{_name}").addFilter(SaidByUs())
 
 
+class StreamEnded(LinkError):
+    """The server ended the stream with an error, and the session with it."""
+
+
 def unreachable(login: Login, error: OSError, patience: float) -> LinkError:
     """Return the error of a connection that did not come about."""
     if isinstance(error, socket.gaierror):
@@ -52,5 +56,5 @@ def stream_ended(login: Login, condition: str, text: str) -> JidgetError:
     if condition == "conflict":
         return ReplacedError(f"another client logged in as {login.jid}/{login.resource} and replaced us")
     if condition == "host-unknown":
-        return LinkError(f"{login.address} does not serve {login.domain}: check xmpp.jid")
-    return LinkError(f"the server ended the stream: {condition}{': ' + text if text else ''}")
+        return StreamEnded(f"{login.address} does not serve {login.domain}: check xmpp.jid")
+    return StreamEnded(f"the server ended the stream: {condition}{': ' + text if text else ''}")
