@@ -12,6 +12,7 @@ from tests.support.agents import running_app, write_config
 from tests.support.client import Client
 from tests.support.command_line import jidget, login, started
 from tests.support.followers import Follower, following
+from tests.support.servers import FreshServers
 
 from jidget.demo.agent_process import AgentProcess
 from jidget.demo.ejabberd import Ejabberd
@@ -274,9 +275,11 @@ async def _until_driving(directory: Path) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_an_agent_that_dies_in_the_middle_is_5_at_once(
-    server: XmppServer, account: Accounts, tmp_path: Path
+@pytest.mark.parametrize("kind", [Prosody, pytest.param(Ejabberd, marks=pytest.mark.ejabberd)])
+async def test_an_agent_that_dies_in_the_middle_is_5_as_soon_as_the_server_knows(
+    kind: type[Prosody] | type[Ejabberd], fresh_server: FreshServers, account: Accounts, tmp_path: Path
 ) -> None:
+    server = fresh_server(kind, hibernation=1)  # for so long the agent's session waits for another connection
     pi, alice = household(server, account)
     file = write_config(tmp_path, pi, owner(alice), things=THINGS)
     watcher = Follower(alice, f"{pi.jid}/agent")

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT = 20.0
 PATIENCE = 0.7
 """Parts of the liveness interval that the server may be silent for when it was asked: noticed within 20 s at most."""
+AFTER_RESUMING = 3.0
+"""Seconds for the first answer after a session was taken over: if there is none, a new one must be begun."""
 SLOWEST = 3000.0
 """Bytes a second: a server that takes a long stanza no faster (Prosody limits it so) is given the time for it."""
 LONGEST = 250_000
@@ -159,11 +161,17 @@ class Link:
         """Ask the server for a sign of life now and then until the connection ends; return why it did."""
         loop = asyncio.get_running_loop()
         interval = min(self._liveness, self._timing.fresh / 2)
+        answered = not stream.resumed
         while not stream.closed.done():
             asked = loop.time()
             stream.ask()
             patience = PATIENCE * self._liveness + stream.management.largest / SLOWEST
-            if not await self._answers(stream, patience) and not stream.closed.done() and self._heard < asked:
+            if not answered:
+                patience = min(patience, AFTER_RESUMING + stream.management.size / SLOWEST)
+            answered = await self._answers(stream, patience) or answered
+            if not stream.closed.done() and (self._heard < asked or not answered):
+                if not answered:  # Prosody 0.12 takes what we say for the rest of a stanza that was cut
+                    stream.management.give_up()
                 await stream.discard()
                 return LinkError(f"the server has been silent for {loop.time() - self._heard:.0f} s")
             await asyncio.wait((stream.closed,), timeout=max(0.0, asked + interval - loop.time()))

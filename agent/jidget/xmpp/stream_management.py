@@ -15,6 +15,9 @@ FEATURE = f"{{{SM}}}sm"
 ENABLED, RESUMED, FAILED, REQUEST, ANSWER = (f"{{{SM}}}{name}" for name in ("enabled", "resumed", "failed", "r", "a"))
 ASK = f"<r xmlns='{SM}'/>"
 WRAP = 2**32
+_ANSWERS = ("<message ", "<iq type='result'", "<iq type='error'")
+LONGEST_GAP = 120
+"""Seconds for which a server is asked to keep the session: as long, people see a device online that lost its power."""
 MOST_BYTES = 4 * 1024 * 1024
 """What may wait to be acknowledged; a session with more is not worth resuming."""
 ASK_EVERY = 16
@@ -57,7 +60,7 @@ class StreamManagement:
     def enable(self) -> ET.Element:
         """Build the request to begin; from here on what is sent is counted (XEP-0198 3)."""
         self.active = True
-        return element(f"{{{SM}}}enable", {"resume": "true"})
+        return element(f"{{{SM}}}enable", {"resume": "true", "max": str(LONGEST_GAP)})
 
     def enabled(self, stanza: ET.Element) -> None:
         """Take the server's consent; from here on what is received is counted."""
@@ -66,6 +69,10 @@ class StreamManagement:
             maximum = stanza.get("max", "")
             self.seconds = float(maximum) if maximum.isdecimal() else 300.0
         self._received = 0
+
+    def give_up(self) -> None:
+        """Let no other connection take the session over."""
+        self.id = ""
 
     def resume(self) -> ET.Element:
         """Build the request to take the session over (XEP-0198 5)."""
@@ -104,14 +111,24 @@ class StreamManagement:
             BadAcknowledgement: it names more than was sent, or nothing at all.
         """
         text = stanza.get("h", "")
-        if not text.isdecimal():
-            raise BadAcknowledgement(f"h={text!r}")
+        if not (text.isascii() and text.isdecimal() and len(text) <= len(str(WRAP)) and int(text) < WRAP):
+            raise BadAcknowledgement(f"h={text[:20]!r}")
         count = (int(text) - self._acknowledged) % WRAP
         if count > len(self._unacknowledged):
             raise BadAcknowledgement(f"h={text}, but {self._acknowledged + len(self._unacknowledged)} were sent")
         for _ in range(count):
             self._bytes -= len(self._unacknowledged.popleft())
         self._acknowledged = int(text)
+
+    @property
+    def answers(self) -> Sequence[str]:
+        """Return of what was not acknowledged the messages and answers: they are for others, who wait for them."""
+        return [stanza for stanza in self._unacknowledged if stanza.startswith(_ANSWERS)]
+
+    @property
+    def size(self) -> int:
+        """Return the length of all that was sent and not acknowledged."""
+        return self._bytes
 
     @property
     def largest(self) -> int:

@@ -1,11 +1,12 @@
 """A session's way to the server: one connection after another, each taking over what the last one left (XEP-0198 5).
 
 What is written is queued before it is sent, so that nothing is lost between two connections; where the server has
-forgotten the session, or never kept one, it ends with its connection.
+forgotten the session, or never kept one, it ends with its connection. What others wait for is then sent again in the
+next session, if that comes soon: an answer that arrives twice, with the same id, is better than one that never does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from jidget.errors import JidgetError, LinkError, LoginRefused, ReplacedError
 from jidget.supervise import Backoff
@@ -20,6 +21,8 @@ from jidget.xmpp.troubles import StreamEnded
 
 LONGEST_PAUSE = 4.0
 """Seconds between attempts to take over: who sent a command in the meantime waits for its answer."""
+STILL_WANTED = 60.0
+"""Seconds for which somebody waits for an answer that was lost with its session."""
 _FINAL = (ReplacedError, StreamEnded, LoginRefused, CertificateUntrusted)
 """After these there is nothing to take over, or nobody to be trusted with it."""
 
@@ -50,6 +53,8 @@ class Wire:
         self._timing = timing
         self._pause = pause
         self._next: ManagedStream | None = None
+        self._left: Sequence[str] = ()
+        self._left_at = 0.0
 
     @property
     def connected(self) -> bool:
@@ -66,6 +71,10 @@ class Wire:
         if stream is None or stream.closed.done():
             stream = await open_stream(self._login, self._on_stanza, self._adopt, timeout=self._timing.login)
         self._adopt(stream)
+        left, self._left = self._left, ()
+        if asyncio.get_running_loop().time() - self._left_at <= STILL_WANTED:
+            for text in left:
+                self.write(text)
         return stream
 
     @property
@@ -78,6 +87,7 @@ class Wire:
         stream, self.stream = self.stream, None
         if stream is not None:
             await stream.close()  # always ends with `closed` done
+            self._left, self._left_at = stream.management.answers, asyncio.get_running_loop().time()
 
     async def close(self) -> None:
         """End all there is."""
