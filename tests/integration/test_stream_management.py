@@ -4,17 +4,20 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from tests.support.accounts import Account, Accounts
-from tests.support.agents import QUICK, running_app, until, write_config
+from tests.support.agents import COUNTER, QUICK, running_app, until, write_config
 from tests.support.asking import Refused
 from tests.support.client import Client
+from tests.support.followers import Follower, following
 from tests.support.logs import watching_log
 from tests.support.people import Person, friends
 from tests.support.proxy import ChaosProxy
+from tests.support.sensor_data import NOW_NODE
 from tests.support.servers import FreshServers
 
 from jidget.demo.ejabberd import Ejabberd
@@ -179,6 +182,31 @@ async def test_a_server_that_has_forgotten_the_session_gives_another_over_the_sa
                 assert await person.asks("pump on") == "pump.state: on (confirmed)"
                 await agent.publishes()
     assert not [trouble for trouble in log.troubles if "no link" not in trouble]
+
+
+async def test_after_an_outage_within_a_session_the_current_values_come_first(
+    server: XmppServer, account: Accounts, tmp_path: Path
+) -> None:
+    pi, alice = account(server, "pi"), account(server, "alice")
+    follower = Follower(alice, f"{pi.jid}/agent", now=True)
+    async with ChaosProxy(server.host, server.port) as proxy, following(follower):
+        file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, things=COUNTER, port=proxy.port)
+        with watching_log() as log:
+            async with running_app(file, replace(QUICK, longest_pause=0.1)) as agent:
+                await follower.hears("meter.count", 5)
+                proxy.refuse()
+                proxy.cut()
+                await until(lambda: agent.app.store.waiting > 20)
+                in_flight = len(agent.app.store.unacknowledged())
+                await follower.follows(lambda it: bool(it.batches()))
+                before = len(follower.items())
+                proxy.accept()
+                await log.says("the session goes on")
+                await follower.hears("meter.count", 60)
+    after = [item.node for item in follower.items()[before:]]
+    assert NOW_NODE in after[: in_flight + 1], after[:10]
+    counts = [int(row.value) for row in follower.rows("meter.count")]
+    assert counts == list(range(counts[0], counts[0] + len(counts)))
 
 
 @pytest.mark.parametrize("how", ["chat", "iq"])

@@ -55,6 +55,8 @@ class Pep:
         self._whitelist = whitelist
         self._ready = asyncio.Event()
         self._gone = asyncio.Event()
+        self._opened = False
+        self._gap: asyncio.Future[None] | None = None
         self._state: frozenset[str] = frozenset()
         self._look_again = 0.0
         self._kept: dict[str, frozenset[str]] = {}
@@ -73,7 +75,9 @@ class Pep:
         await self._ready.wait()
 
     async def publish(self, batch: Batch) -> None:
-        """Publish a batch as one item of the stream node; see `jidget.ports.Uplink`."""
+        """Publish a batch as one item of the stream node; see `jidget.ports.Uplink`. In a gap it waits for its turn."""
+        if self._gap is not None:
+            await asyncio.shield(self._gap)
         nodes = write_nodes(batch.readings, self._link.login.resource, historical=batch.backlog)
         await self._publish(SENSOR_DATA, batch.id, write_resp(batch.id, nodes))
 
@@ -152,8 +156,27 @@ class Pep:
     # ---- the nodes ----------------------------------------------------------------------------------------------
 
     def lost(self) -> None:
-        """Note that the link is gone."""
+        """Note that the session is gone."""
+        self._opened = False
         self._ready.clear()
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            gap.set_exception(LinkError("the link was lost before it was sent"))
+            gap.exception()  # seen, if nobody waits
+
+    def pause(self) -> None:
+        """Note that the link is gone; the session may go on, and with it what was sent already."""
+        self._ready.clear()
+        if self._gap is None:
+            self._gap = asyncio.get_running_loop().create_future()
+
+    def go_on(self) -> None:
+        """Note that the link is back, that the nodes are as they were, and who missed something has current values."""
+        if self._opened and not self._gone.is_set():
+            self._ready.set()
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            gap.set_result(None)
 
     async def unready(self) -> None:
         """Wait until a publish finds the nodes not as we made them."""
@@ -185,8 +208,9 @@ class Pep:
 
     def open(self) -> None:
         """Let publishing begin, once the nodes are there and the current values are in."""
-        if not self._gone.is_set():
-            self._ready.set()
+        self._opened = True
+        if self._gap is None:  # else it opens when that ends
+            self.go_on()
 
     def _plan_to_look_again(self) -> None:
         now = asyncio.get_running_loop().time()

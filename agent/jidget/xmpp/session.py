@@ -48,7 +48,7 @@ class Session:
             presence: our presence.
             pep: our nodes.
             roster: None on somebody's personal account.
-            on_provisioned: awaited when the nodes are there, before anything is published.
+            on_provisioned: awaited when the nodes are there, and after an outage, before anything is published.
             on_change: called when the link came or went, and when it turned out whether readings can be published.
             timing: how long to wait for what.
         """
@@ -58,6 +58,8 @@ class Session:
         self._pep = pep
         self._roster = roster
         self._on_provisioned = on_provisioned
+        self._back = asyncio.Event()
+        self._gap_began = 0.0
         self._on_change = on_change
         self._timing = timing or Timing()
         self._backoff = Backoff(self._timing.first_pause, self._timing.longest_pause)
@@ -119,10 +121,14 @@ class Session:
         if error is None:
             log.info("the link is back, and the session goes on")
             self.since, self.trouble = time.time(), ""
+            self._back.set()
         else:
             if str(error) != self.trouble:
                 log.warning("no link: %s", error)
+            if self.since is not None:
+                self._gap_began = time.monotonic()
             self.since, self.trouble = None, str(error)
+            self._pep.pause()
         self._on_change()
 
     async def _wait_after(self, error: JidgetError) -> None:
@@ -174,6 +180,7 @@ class Session:
                 tasks.create_task(self._presence.keep(), name="presence")
                 tasks.create_task(self._sync_roster(), name="roster")
                 tasks.create_task(self._provision(), name="provision")
+                tasks.create_task(self._come_back(), name="after a gap")
         except* LinkError as group:
             reason = next(error for error in group.exceptions if isinstance(error, LinkError))
         return reason
@@ -199,6 +206,17 @@ class Session:
             self._pep.open()
             await self._pep.unready()
             await asyncio.sleep(self._backoff.next())
+
+    async def _come_back(self) -> None:
+        """After each gap let publishing go on; after a long one with the current values, as after a new login."""
+        self._back.clear()
+        while True:
+            await self._back.wait()
+            self._back.clear()
+            if time.monotonic() - self._gap_began >= self._timing.settle:
+                await self._on_provisioned()
+            if self._link.connected:
+                self._pep.go_on()
 
     def _tell_unpublished(self, problem: str) -> None:
         """Log once that nothing is published and why, and once that it is again."""
