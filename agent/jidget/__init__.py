@@ -1,5 +1,9 @@
 """Jidget: the agent that gives a device a Jabber ID."""
 
+from jidget.lazily import load_lazily
+
 __all__ = ["__version__"]
 
 __version__ = "0.1.0.dev0"
+
+load_lazily("aiodns")  # slixmpp imports it wherever it is; it is needed only where a server is looked up by SRV

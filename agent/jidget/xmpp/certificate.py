@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import os
 import ssl
+from pathlib import Path
 from typing import NamedTuple
 
 from jidget.errors import LinkError
@@ -17,13 +19,25 @@ def trust(login: Login) -> ssl.SSLContext:
     Raises:
         LinkError: the authority's file cannot be used any more; it was right when the configuration was read.
     """
-    context = ssl.create_default_context()
+    directory = _hashed_directory()
+    context = ssl.create_default_context(capath=directory)
     if login.ca_file is not None:
         try:
             context.load_verify_locations(cafile=login.ca_file)
         except OSError as error:
             raise LinkError(f"xmpp.ca_file {login.ca_file} cannot be used: {error.strerror or error}") from error
     return context
+
+
+def _hashed_directory() -> str | None:
+    """Return the directory of the system's authorities, if OpenSSL can find each by its name (openssl-rehash(1)).
+
+    Then only those that are asked for are loaded, rather than all of them, which takes 2 MB and 40 ms.
+    """
+    paths = ssl.get_default_verify_paths()
+    if os.environ.get(paths.openssl_cafile_env) or paths.capath is None:
+        return None
+    return paths.capath if any(Path(paths.capath).glob("*.0")) else None
 
 
 class Address(NamedTuple):

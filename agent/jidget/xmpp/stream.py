@@ -56,6 +56,8 @@ class Stream(ClientXMPP):
         self._patience = patience
         self._tried: Address | None = None
         self._answered = False
+        # Where no SRV record is wanted the system knows more names than the DNS: /etc/hosts, mDNS.
+        self.use_aiodns = not login.host
         self.enable_starttls = security in ("auto", "starttls")
         self.enable_direct_tls = security in ("auto", "direct-tls")
         self.closed: asyncio.Future[JidgetError] = self.loop.create_future()
