@@ -11,22 +11,26 @@ from slixmpp import JID
 
 from jidget import __version__
 from jidget.commands.access import Access
+from jidget.commands.glance import glance
+from jidget.commands.interrupted import Interrupted
+from jidget.commands.local import Local
 from jidget.commands.service import Commands
 from jidget.config.model import Config, ThingConfig
 from jidget.errors import JidgetError
 from jidget.reading import Reading
+from jidget.readings.continuity import Continuity
 from jidget.readings.now import NowWriter
 from jidget.readings.policy import ReportPolicy
 from jidget.readings.publisher import Publisher
 from jidget.readings.sampler import Sampler
 from jidget.sdnotify import notify, watchdog_interval
+from jidget.store.known_password import KnownPassword
 from jidget.store.safe_journal import SafeJournal
 from jidget.store.store import Store
 from jidget.store.upkeep import Retention
 from jidget.things.directory import Directory
-from jidget.things.host import NOT_YET
+from jidget.things.host import Thing
 from jidget.things.loader import load_things
-from jidget.things.values import show_value
 from jidget.xmpp.adhoc import AdHoc
 from jidget.xmpp.chat import Chat
 from jidget.xmpp.control import Control
@@ -47,7 +51,6 @@ log = logging.getLogger(__name__)
 
 LAST_WORDS = 3.0
 """Seconds that the last readings get to arrive when the agent is stopped."""
-GLANCE_THINGS = 4
 
 
 class App:
@@ -69,18 +72,21 @@ class App:
         self._timing = timing or Timing()
         self.link = Link(login_of(xmpp), self.router.receive, liveness=xmpp.liveness, timing=self._timing)
         self.journal = SafeJournal(self.store)
+        self.known_password = KnownPassword(self.store, self.link.login.jid, self.link.login.password)
         self.commands = Commands(
             self.directory, self.access, self.journal, me=lambda: self.link.full, remarks=self._remarks
         )
-        self.pep = Pep(self.link, whitelist=self._feed_list if self._personal else None)
+        self.continuity = Continuity(self.store)
+        self.pep = Pep(self.link, whitelist=self._feed_list if self._personal else None, extent=self.continuity.extent)
         self.now = NowWriter(self.directory, self.pep)
         self.publisher = Publisher(self.store, self.pep, time.time)
         policies = {thing_id: policy_of(config, thing) for thing_id, thing in config.things.items()}
         self.sampler = Sampler(list(self.directory), policies, self._take)
+        self.local = Local(config.store.path, self.directory)
         self._status = ""
         self.session = self._build_session(config)
         for thing in self.directory:
-            thing.on_availability = lambda _: self.presence.notify()
+            thing.on_availability = self._on_availability
 
     def _build_session(self, config: Config) -> Session:
         link, router = self.link, self.router
@@ -101,15 +107,20 @@ class App:
         SensorData(link, self.directory, self.access, past=past).attach(router)
         Control(self.commands).attach(router)
         Services().attach(router)
-        Chat(link, self.commands.chat, account=config.xmpp.account, known=self._known).attach(router)
+        chat = Chat(link, self.commands.chat, account=config.xmpp.account, known=self._known)
+        chat.attach(router)
         self.presence = Presence(link, disco, self._glance, priority=-1 if self._personal else 5, timing=self._timing)
+        self.interrupted = Interrupted(
+            self.journal, self.directory, self.access, chat, reachable=lambda: self.presence.shown
+        )
+        self.presence.on_shown = self.interrupted.notify
         return Session(
             link,
             router,
             presence=self.presence,
             pep=self.pep,
             roster=roster,
-            on_provisioned=self.now.write,
+            on_provisioned=self._on_provisioned,
             on_change=self._on_link,
             timing=self._timing,
         )
@@ -126,11 +137,15 @@ class App:
         log.info("Jidget %s: %d %s", __version__, count, "Thing" if count == 1 else "Things")
         try:
             async with self.store, asyncio.TaskGroup() as tasks:
+                await self.interrupted.look()
+                self.session.password_worked = await self.known_password.look()
                 sampler = tasks.create_task(self.sampler.run(), name="sampler")
                 others = [
                     tasks.create_task(self.store.run(), name="store"),
                     tasks.create_task(self.publisher.run(), name="publisher"),
                     tasks.create_task(self.now.run(), name="now"),
+                    tasks.create_task(self.interrupted.run(), name="interrupted commands"),
+                    tasks.create_task(self.local.run(), name="local questions"),
                     tasks.create_task(self.session.run(), name="session"),
                     tasks.create_task(_feed_watchdog(), name="watchdog"),
                 ]
@@ -163,8 +178,18 @@ class App:
         self.now.notify()
         self.presence.notify()
 
+    def _on_availability(self, _: Thing) -> None:
+        self.presence.notify()
+        self.interrupted.notify()
+
+    async def _on_provisioned(self) -> None:
+        await self.continuity.compare(self.pep.told)
+        await self.now.write()
+
     def _on_link(self) -> None:
         self.presence.notify()
+        if self.session.password_worked:
+            self.known_password.note()
         status = self.session.trouble or self.pep.problem or f"online as {self.link.full}"
         if status != self._status:
             self._status = status
@@ -173,13 +198,13 @@ class App:
     def _on_store(self) -> None:
         self.presence.notify()
         self.publisher.look_again()
+        self.interrupted.look_again()
+        self.local.look_again()
 
     def _remarks(self) -> Sequence[str]:
         """Return what `status` begins with: what is wrong with the agent itself."""
-        return [remark for remark in (self.store.trouble, self._dropping(), self.pep.problem) if remark]
-
-    def _dropping(self) -> str:
-        return "store.max_size is reached: readings that were not sent are dropped" if self.store.overflows else ""
+        dropping = "store.max_size is reached: readings that were not sent are dropped" if self.store.overflows else ""
+        return [remark for remark in (self.store.trouble, dropping, self.pep.problem) if remark]
 
     def _admit(self, sender: JID) -> Admission:
         if sender.full in (self.link.login.jid, self.link.login.domain):
@@ -198,22 +223,12 @@ class App:
         return [jid for jid in self.access.listed if "@" in jid and jid != me and self._sees_feed(jid)]
 
     def _glance(self) -> tuple[str, str]:
-        away = [thing.id for thing in self.directory if thing.availability.reason not in ("", NOT_YET)]
-        trouble = (
-            f"unavailable: {', '.join(away[:GLANCE_THINGS])}{' …' if len(away) > GLANCE_THINGS else ''}" if away else ""
-        )
         remarks = (
             "readings are not published" if self.pep.problem else "",
             "readings are kept in memory only" if self.store.trouble else "",
             "readings are dropped: the store is full" if self.store.overflows else "",
         )
-        trouble = " · ".join(remark for remark in (trouble, *remarks) if remark)
-        shown: list[str] = []
-        for thing in self.directory:
-            if thing.availability.available and thing.values and len(shown) < GLANCE_THINGS:
-                name = next((p.name for p in thing.writable if p.name in thing.values), next(iter(thing.values)))
-                shown.append(f"{thing.label} {show_value(thing.properties[name], thing.values[name].value)}")
-        return trouble, " · ".join(shown)
+        return glance(self.directory, remarks)
 
 
 def store_of(config: Config) -> Store:

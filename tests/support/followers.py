@@ -25,6 +25,8 @@ class Item(NamedTuple):
 
     @property
     def rows(self) -> list[Row]:
+        if self.node == NOW_NODE:
+            return rows_of(self.payload, self.payload.get("id", ""))  # of the last batch that the values tell of
         return rows_of(self.payload, self.id)
 
 

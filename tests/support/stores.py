@@ -3,7 +3,8 @@
 import os
 import resource
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
@@ -61,9 +62,9 @@ async def crash(store: Store) -> None:
 
 
 @asynccontextmanager
-async def killed(path: Path) -> AsyncIterator[Store]:
+async def killed(path: Path, now: Callable[[], float] = time.time) -> AsyncIterator[Store]:
     """Use a store that ends like a process that is killed."""
-    store = Store(path)
+    store = Store(path, now=now)
     await store.open()
     try:
         yield store

@@ -11,9 +11,11 @@ import pytest
 from tests.support.fakes import Clock
 from tests.support.stores import ask, crash, killed, no_room, readings
 
+from jidget.store import opening
 from jidget.store.command_log import AUDITED, MOST_ROWS, CommandLog
 from jidget.store.journal import IQ_LIFETIME, MESSAGE_LIFETIME, Ending, Entry, Progress, Row
 from jidget.store.safe_journal import SafeJournal
+from jidget.store.schema import MIGRATIONS
 from jidget.store.store import Store
 
 DONE = Ending(outcome="done", note="pump.state: on (confirmed)", fields=(("pump.state", "Pump", "on"),))
@@ -100,14 +102,14 @@ async def test_a_command_is_on_the_disk_before_anything_moves(path: Path, monkey
 async def test_what_a_crash_interrupted_is_told_once_and_never_run_again(path: Path) -> None:
     async with killed(path) as store:
         journal = SafeJournal(store)
-        assert journal.interrupted() == []
+        assert await journal.interrupted() == []
         await carry_out(journal, entry("message:1"))
         await journal.begin(entry("message:2", "gate"))
         begun = await journal.begin(entry("iq:3", "lamp"))
         await journal.driving(begun.row)
     async with killed(path) as store:
         journal = SafeJournal(store)
-        asked, driven = journal.interrupted()
+        asked, driven = await journal.interrupted()
         assert (asked.entry, asked.progress) == (entry("message:2", "gate"), Progress.ASKED)
         assert (driven.entry, driven.progress) == (entry("iq:3", "lamp"), Progress.DRIVING)
         await journal.close_interrupted(asked, UNKNOWN)
@@ -115,11 +117,50 @@ async def test_what_a_crash_interrupted_is_told_once_and_never_run_again(path: P
         assert (again.repeated, again.row.progress, again.row.ending) == (True, Progress.DRIVING, None)
     async with Store(path) as store:
         journal = SafeJournal(store)
-        (driven,) = journal.interrupted()
+        (driven,) = await journal.interrupted()
         await journal.close_interrupted(driven, UNKNOWN)
-        assert journal.interrupted() == []
+        assert await journal.interrupted() == []
         again = await journal.begin(entry("message:2", "gate"))
         assert (again.repeated, again.row.ending) == (True, UNKNOWN)
+
+
+async def test_who_is_to_be_told_is_remembered_until_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with killed(path) as store:
+        await SafeJournal(store).begin(entry("message:1"))
+    async with killed(path) as store:
+        journal = SafeJournal(store)
+        assert await journal.to_tell() == []
+        (row,) = await journal.interrupted()
+        await journal.close_interrupted(row, UNKNOWN)
+    synced = []
+    real = os.fdatasync
+
+    def counted(file: int) -> None:
+        synced.append(ask(path, "SELECT tell FROM command"))
+        real(file)
+
+    async with killed(path) as store:
+        journal = SafeJournal(store)
+        (row,) = await journal.to_tell()
+        assert (row.entry, row.ending) == (entry("message:1"), UNKNOWN)
+        monkeypatch.setattr(os, "fdatasync", counted)
+        await journal.told(row)
+        assert synced == [[(0,)]]  # on the disk: also a power cut does not have them told again
+    async with Store(path) as store:
+        assert await SafeJournal(store).to_tell() == []
+
+
+async def test_a_journal_of_the_first_format_is_taken_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "MIGRATIONS", MIGRATIONS[:1])
+        async with killed(path) as store:
+            begun = await SafeJournal(store).begin(entry())
+            await commands(store).driving(begun.row)
+    async with Store(path) as store:
+        journal = SafeJournal(store)
+        (row,) = await journal.interrupted()
+        await journal.close_interrupted(row, UNKNOWN)
+        assert [each.ending for each in await journal.to_tell()] == [UNKNOWN]
 
 
 # ---- how long ------------------------------------------------------------------------------------------------------
@@ -166,7 +207,7 @@ async def test_a_command_that_has_not_ended_is_never_forgotten(path: Path) -> No
         journal = SafeJournal(store, now=clock)
         commands(store).forget()
         assert (await journal.begin(entry("iq:1"))).repeated
-        assert len(journal.interrupted()) == 1
+        assert len(await journal.interrupted()) == 1
 
 
 async def test_the_audit_outlives_the_key_and_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +246,7 @@ async def test_a_file_that_fails_costs_no_command_and_no_repetition_is_taken_for
             third = await journal.begin(entry("message:3"))
             await journal.driving(third.row)
             await journal.finish(third.row, DONE)
-            assert journal.interrupted() == ()
+            assert await journal.interrupted() == []
             for key in ("message:1", "message:3"):
                 again = await journal.begin(entry(key))
                 assert (again.repeated, again.row.ending) == (True, DONE)
@@ -215,14 +256,14 @@ async def test_a_file_that_fails_costs_no_command_and_no_repetition_is_taken_for
         assert (await journal.begin(entry("message:3"))).repeated
         # what ended meanwhile was told to the file as soon as it could be: it is not taken for interrupted
         assert await rows(store) == [("message:2", Progress.ENDED, DONE), ("message:1", Progress.ENDED, DONE)]
-        assert journal.interrupted() == []
+        assert await journal.interrupted() == []
 
 
 async def test_a_start_without_the_file_has_a_journal_too(path: Path) -> None:
     store = Store(path.parent / "usb" / "jidget.db")
     async with store:
         journal = SafeJournal(store)
-        assert journal.interrupted() == ()
+        assert await journal.interrupted() == []
         await carry_out(journal, entry())
         assert (await journal.begin(entry())).repeated
 

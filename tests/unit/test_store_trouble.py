@@ -427,6 +427,30 @@ async def test_a_disk_that_does_not_answer_is_not_waited_for_for_ever(
         gate.set()
 
 
+async def test_who_comes_in_the_moment_when_a_sync_ends_does_not_wait_for_ever(path: Path) -> None:
+    async with Store(path) as store:
+        file = database(store)
+        syncs: list[asyncio.Future[None]] = []
+
+        def start(_: object) -> asyncio.Future[None]:
+            syncs.append(asyncio.get_running_loop().create_future())
+            return syncs[-1]
+
+        file._start = start  # type: ignore[method-assign,assignment]
+        store.append(readings(1))
+        store.flush()
+        first = asyncio.create_task(file.durable())
+        await asyncio.sleep(0)
+        second = asyncio.create_task(file.durable())  # its turn comes before anybody has noted that the first is done
+        syncs[0].set_result(None)
+        await first
+        for sync in syncs[1:]:
+            sync.set_result(None)
+        async with asyncio.timeout(5):
+            await second
+        del file._start
+
+
 async def test_what_is_committed_is_written_out_when_the_log_is_copied(path: Path, tmp_path: Path) -> None:
     async with killed(path) as store:
         store.append(readings(100))

@@ -91,7 +91,7 @@ class Execution:
             log.exception("%s failed", plan)
             result = failed(Reason.BROKEN, f"{plan.target}: {INTERNAL}; it may have moved")
         try:
-            await self._journal.finish(begun.row, _ending(result))
+            await self._journal.finish(begun.row, ending_of(result))
         except Exception:  # what happened happened: the asker is told, and the log why the journal does not know
             log.exception("the end of %s could not be written to the journal", plan)
         return result
@@ -145,7 +145,8 @@ class Execution:
         return Result(outcome=first.outcome, note="\n".join(lines), fields=fields, reason=first.reason)
 
 
-def _ending(result: Result) -> Ending:
+def ending_of(result: Result) -> Ending:
+    """Return a result as the journal keeps it."""
     return Ending(
         outcome=result.outcome,
         note=result.note,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jidget.commands.access import Person
 from jidget.commands.model import Reason, Refusal, Result
+from jidget.commands.sentences import say_command
 from jidget.commands.signature import Signature, Signatures
 from jidget.config.model import Role
 from jidget.spelling import did_you_mean
@@ -50,8 +51,7 @@ class Plan:
 
     def __str__(self) -> str:
         """Return it as the audit tells it: `set pump state=on`."""
-        arguments = (f"{name}={shorten(value, 80)}" for name, value in self.arguments.items())
-        return " ".join((self.command, self.target, *arguments))
+        return say_command(self.command, self.target, self.arguments)
 
 
 class Command(ABC, Generic[ArgumentsT]):

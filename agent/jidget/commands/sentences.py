@@ -32,6 +32,13 @@ def say_when(then: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(then))
 
 
+def say_command(command: str, target: str, arguments: Mapping[str, str]) -> str:
+    """Say what was asked for, as the audit tells it: `set pump state=on`."""
+    return " ".join(
+        (command, target, *(f"{name}={shorten(value, LONGEST_VALUE)}" for name, value in arguments.items()))
+    )
+
+
 def say_age(then: float, now: float) -> str:
     """Say how long ago `then` was: `3 s ago`. Both in UTC seconds."""
     return f"{format_duration(now - then)} ago"

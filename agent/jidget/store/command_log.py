@@ -56,10 +56,21 @@ class CommandLog:
             self._change(row, Progress.DRIVING, None)
         await self._database.durable()
 
-    async def finish(self, row: Row, ending: Ending) -> None:
-        """Note how it ended."""
+    async def finish(self, row: Row, ending: Ending, *, tell: bool = False) -> None:
+        """Note how it ended, and if so that whoever asked is still to be told."""
         with self._database.transaction():
             self._change(row, Progress.ENDED, json.dumps([ending.outcome, ending.note, ending.reason, ending.fields]))
+            if tell:
+                self._mark(row, tell=True)
+
+    async def told(self, row: Row) -> None:
+        """Note that whoever asked was told how it ended; returns once that is on the disk: they are told once."""
+        with self._database.transaction():
+            self._mark(row, tell=False)
+        await self._database.durable()
+
+    def _mark(self, row: Row, *, tell: bool) -> None:
+        self._database.execute("UPDATE command SET tell = ? WHERE id = ? AND time = ?", int(tell), row.id, row.time)
 
     def _change(self, row: Row, progress: Progress, ending: str | None) -> None:
         """Change a row; its time is compared too, as the file may have been replaced by a new one since."""
@@ -71,6 +82,11 @@ class CommandLog:
     def interrupted(self) -> Sequence[Row]:
         """Return the commands that were begun and did not end: right after a start, those of the process before."""
         rows = self._database.execute(_SELECT + " WHERE progress != 'ended' ORDER BY id").fetchall()
+        return [_row(row) for row in rows]
+
+    def to_tell(self) -> Sequence[Row]:
+        """Return the commands that have ended and whose askers are still to be told."""
+        rows = self._database.execute(_SELECT + " WHERE tell AND progress = 'ended' ORDER BY id").fetchall()
         return [_row(row) for row in rows]
 
     def recent(self, most: int) -> Sequence[Row]:

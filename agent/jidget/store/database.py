@@ -169,7 +169,7 @@ class Database:
         """
         wanted = self._commits
         while self._settled < wanted:
-            if self._settling is None:
+            if self._settling is None or self._settling.done():  # done: awaiting it again would never let it be noted
                 self._settling = self._start(self._log.sync)
                 self._settling.add_done_callback(partial(self._note_settled, self._commits))
             try:
@@ -181,7 +181,8 @@ class Database:
                 raise of_system(self.path, error) from error
 
     def _note_settled(self, commits: int, job: asyncio.Future[None]) -> None:
-        self._settling = None
+        if self._settling is job:
+            self._settling = None
         if not job.cancelled() and job.exception() is None:
             self._settled = max(self._settled, commits)
 

@@ -9,6 +9,8 @@ from jidget.errors import Exit, JidgetError
 
 SCARCE = 256 * 1024
 """Free bytes below which a write that failed is taken to have failed for want of room."""
+ROOM = 4 * 1024 * 1024
+"""Free bytes with which a disk that was full is used again, or an eighth of a small one."""
 
 
 class StoreError(JidgetError):
@@ -31,10 +33,15 @@ class StoreBroken(StoreError):
     """The file or its disk is damaged, full, away or read-only: the agent goes on in memory and tries again."""
 
 
+class StoreFull(StoreBroken):
+    """There is no room on its disk: the agent goes on in memory until there is some again."""
+
+
 class StoreDamaged(StoreBroken):
     """The file's content is damaged: it is put aside and a new one begun."""
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room",
     errno.EDQUOT: "the user's share of the disk is used up: make room",
@@ -51,7 +58,8 @@ _REMEDIES = {
 def of_system(path: Path, error: OSError) -> StoreBroken:
     """Say what the system's error means for the store at `path`."""
     remedy = _REMEDIES.get(error.errno or 0, "the disk fails")
-    return StoreBroken(f"the store {path}: {remedy} ({error.strerror or error})")
+    kind = StoreFull if error.errno in _NO_ROOM else StoreBroken
+    return kind(f"the store {path}: {remedy} ({error.strerror or error})")
 
 
 def of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
@@ -60,10 +68,9 @@ def of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     kind = "_".join(name.split("_")[:2])
     if kind in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
         return StoreDamaged(f"the store {path} is damaged ({error})")
-    if kind in ("SQLITE_IOERR", "SQLITE_FULL") and _no_room(path):
-        return StoreBroken(f"the store {path}: {_REMEDIES[errno.ENOSPC]} ({error})")
+    if kind == "SQLITE_FULL" or (kind == "SQLITE_IOERR" and _is_scarce(path)):
+        return StoreFull(f"the store {path}: {_REMEDIES[errno.ENOSPC]} ({error})")
     remedy = {
-        "SQLITE_FULL": _REMEDIES[errno.ENOSPC],
         "SQLITE_READONLY": "it cannot be written: check who owns it, and whether the disk is mounted read-only",
         "SQLITE_CANTOPEN": "it cannot be opened: check who owns it and its directory",
         "SQLITE_IOERR": "the disk fails, or there is no room left for this user",
@@ -74,9 +81,19 @@ def of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     return StoreBroken(f"the store {path}: {remedy} ({error})")
 
 
-def _no_room(path: Path) -> bool:
+def has_room(path: Path) -> bool:
+    """Whether a disk that was full has so much room again that it will not be full in a moment, as far as one sees."""
+    disk = _disk(path)
+    return disk is None or disk.f_bavail * disk.f_frsize >= min(ROOM, disk.f_blocks * disk.f_frsize // 8)
+
+
+def _is_scarce(path: Path) -> bool:
+    disk = _disk(path)
+    return disk is not None and disk.f_bavail * disk.f_frsize < SCARCE
+
+
+def _disk(path: Path) -> os.statvfs_result | None:
     try:
-        disk = os.statvfs(path.parent)
+        return os.statvfs(path.parent)
     except OSError:
-        return False
-    return disk.f_bavail * disk.f_frsize < SCARCE
+        return None

@@ -49,8 +49,22 @@ class Generations:
         """Return a generation's row id and base; None for one that this store does not know."""
         return self._known.get(gen)
 
+    def extent(self, gen: str, last_batch: int) -> tuple[int, str | None] | None:
+        """Return a generation's last SEQ and the generation after it; None for one that this store does not know."""
+        found = self._known.get(gen)
+        if found is None:
+            return None
+        following = min((entry for entry in self._known.items() if entry[1][0] > found[0]), default=None, key=_row_id)
+        if following is None:
+            return last_batch - found[1], None
+        return following[1][1] - found[1], following[0]
+
     def forget(self) -> None:
         """Forget those whose batches are all gone, in a transaction."""
         self._database.execute(
             "DELETE FROM generation WHERE id < (SELECT generation FROM batch ORDER BY id LIMIT 1) AND id < ?", self.id
         )
+
+
+def _row_id(known: tuple[str, tuple[int, int]]) -> int:
+    return known[1][0]

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from jidget.store.database import Database
-from jidget.store.faults import StoreBroken, StoreDamaged, StoreError
+from jidget.store.faults import StoreBroken, StoreDamaged, StoreError, StoreFull, has_room
 from jidget.store.file import Aftermath, StoreFile, enter
 from jidget.store.outbox import MemoryOutbox
 from jidget.store.readings_log import ReadingsLog
@@ -58,6 +58,7 @@ class Keeper:
         self._memory = MemoryOutbox()
         self._left = Aftermath()
         self._failed: list[Database] = []
+        self._no_room: StoreFull | None = None
         self._upkeep = Upkeep(retention or Retention(), now, self._changed)
         self._work = asyncio.Event()
 
@@ -117,15 +118,20 @@ class Keeper:
         await self._close_failed()
         self._file = await enter(self.path, self._memory, self._left, self._now)
         self._memory, self._left = MemoryOutbox(), Aftermath()
+        self._no_room = None
         self._tell("")
 
     async def _come_back(self) -> None:
         try:
+            await self._close_failed()  # which gives its log's room back
+            if self._no_room is not None and not has_room(self.path):
+                raise self._no_room  # in the same words as the first time: it is no news
             await self._enter()
         except StoreError as error:
             self._without_file(error)
 
     def _without_file(self, error: StoreError) -> None:
+        self._no_room = error if isinstance(error, StoreFull) else None
         self._next_try = asyncio.get_running_loop().time() + self._try_again
         self._tell(f"readings are kept in memory only: {error}")
 

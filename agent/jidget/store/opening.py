@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jidget.store.database import MOST_LOG_BYTES, Database
 from jidget.store.faults import StoreBroken, StoreDamaged, StoreError, StoreUnusable, of_sqlite, of_system
+from jidget.store.inspection import HEADER, MAGIC
 from jidget.store.lock import StoreLock
 from jidget.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE
 
@@ -23,10 +24,7 @@ ALWAYS_CHECKED = 8 * 1024 * 1024
 MOST_ASIDE = 3
 """Damaged stores that are kept beside the new one. If there are more, the disk is dying, and they would fill it."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID_AT = 68
-_HEADER = 100
-"""Of a SQLite file (sqlite.org/fileformat.html 1.3)."""
 
 
 def open_store(
@@ -121,11 +119,11 @@ def _is_ours(path: Path) -> bool:
     # Nobody of this process has it open: closing it here would drop SQLite's locks.
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        header = os.pread(file, _HEADER, 0)
+        header = os.pread(file, HEADER, 0)
     finally:
         os.close(file)
     if header:
-        if not header.startswith(_MAGIC):
+        if not header.startswith(MAGIC):
             raise StoreDamaged(f"the store {path} is damaged (it is no SQLite file)")
         return header[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4] == APPLICATION_ID.to_bytes(4, "big")
     wal = Path(f"{path}-wal")

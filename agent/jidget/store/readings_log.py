@@ -274,6 +274,10 @@ class ReadingsLog:
         ).fetchall()
         return [self._read(row) for row in rows]
 
+    def extent(self, gen: str) -> tuple[int, str | None] | None:
+        """Return a generation's last SEQ and the generation after it, if any; None for one that is not known."""
+        return self._generations.extent(gen, self._batch)
+
     def history(self, first: int, last: int, most: int) -> list[Reading]:
         """Return readings by time; see `Spans.history`."""
         return self._spans.history(first, last, most)
@@ -286,9 +290,19 @@ class ReadingsLog:
         readings = tuple(self._series.reading(*row) for row in rows)
         return Batch(gen=gen, seq=seq, readings=readings, backlog=bool(backlog))
 
+    def fact(self, name: str) -> str | None:
+        """Return a fact that was kept; None if there is none."""
+        row = self._database.execute("SELECT value FROM meta WHERE name = ?", f"fact {name}").fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_fact(self, name: str, text: str) -> None:
+        """Keep a fact."""
+        with self._database.transaction():
+            self._set_meta(f"fact {name}", text)
+
     def _meta(self, name: str) -> int:
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", name).fetchone()
         return 0 if row is None else int(row[0])
 
-    def _set_meta(self, name: str, value: int) -> None:
+    def _set_meta(self, name: str, value: int | str) -> None:
         self._database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", name, value)

@@ -2,15 +2,16 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from jidget.store.command_log import CommandLog
 from jidget.store.faults import StoreBroken
 from jidget.store.journal import Begun, Ending, Entry, MemoryJournal, Row
 
-MOST_UNTOLD = 1000
-"""Endings that wait for the file to come back."""
+MOST_LATE = 1000
+"""Notes that wait for the file to come back."""
 
 
 class CommandFile(Protocol):
@@ -32,7 +33,7 @@ class SafeJournal:
         self._store = store
         self._memory = MemoryJournal(now=now)
         self._in_file: dict[int, Row] = {}
-        self._untold: deque[tuple[Row, Ending]] = deque(maxlen=MOST_UNTOLD)
+        self._late: deque[Callable[[CommandLog], Awaitable[None]]] = deque(maxlen=MOST_LATE)
 
     async def begin(self, entry: Entry) -> Begun:
         """Write a row, unless one with the same key is remembered: then change nothing and return that."""
@@ -41,7 +42,7 @@ class SafeJournal:
         if begun.repeated or commands is None:
             return begun
         try:
-            await self._tell(commands)
+            await self._catch_up(commands)
             in_file = await commands.begin(entry)
         except StoreBroken as error:
             self._store.failed(commands, error)
@@ -67,37 +68,54 @@ class SafeJournal:
         await self._memory.finish(row, ending)
         in_file = self._in_file.pop(row.id, None)
         if in_file is not None:
-            await self._end(in_file, ending)
+            await self._note(partial(CommandLog.finish, row=in_file, ending=ending))
 
     # ---- after a start -------------------------------------------------------------------------------------------
 
-    def interrupted(self) -> Sequence[Row]:
-        """Return the commands that an earlier process began and did not end: ask before this one begins any."""
-        commands = self._store.commands
-        if commands is None:
-            return ()
-        try:
-            return commands.interrupted()
-        except StoreBroken as error:
-            self._store.failed(commands, error)
-            return ()
+    async def interrupted(self) -> Sequence[Row]:
+        """Return the commands that an earlier process began and did not end."""
+        under_way = {(row.id, row.time) for row in self._in_file.values()}
+        return [row for row in await self._find(CommandLog.interrupted) if (row.id, row.time) not in under_way]
 
     async def close_interrupted(self, row: Row, ending: Ending) -> None:
-        """Note what became of an interrupted command."""
-        await self._end(row, ending)
+        """Note what became of an interrupted command, and that whoever asked is still to be told."""
+        await self._note(partial(CommandLog.finish, row=row, ending=ending, tell=True))
 
-    async def _end(self, row: Row, ending: Ending) -> None:
-        self._untold.append((row, ending))
+    async def to_tell(self) -> Sequence[Row]:
+        """Return the interrupted commands that have been closed and whose askers are still to be told."""
+        return await self._find(CommandLog.to_tell)
+
+    async def told(self, row: Row) -> None:
+        """Note that whoever asked was told."""
+        await self._note(partial(CommandLog.told, row=row))
+
+    # ---- the file ------------------------------------------------------------------------------------------------
+
+    async def _find(self, find: Callable[[CommandLog], Sequence[Row]]) -> Sequence[Row]:
+        """Look into the file, once all that is known is in it; there is nothing to find while it cannot be used."""
         commands = self._store.commands
         if commands is not None:
             try:
-                await self._tell(commands)
+                await self._catch_up(commands)
+                return find(commands)
+            except StoreBroken as error:
+                self._store.failed(commands, error)
+        return []
+
+    async def _note(self, note: Callable[[CommandLog], Awaitable[None]]) -> None:
+        """Write something into the file, now or as soon as that can be used."""
+        self._late.append(note)
+        commands = self._store.commands
+        if commands is not None:
+            try:
+                await self._catch_up(commands)
             except StoreBroken as error:
                 self._store.failed(commands, error)
 
-    async def _tell(self, commands: CommandLog) -> None:
-        """Write the endings that wait: a row without one would be taken for an interrupted command after a start."""
-        while self._untold:
-            row, ending = self._untold[0]
-            await commands.finish(row, ending)
-            self._untold.popleft()
+    async def _catch_up(self, commands: CommandLog) -> None:
+        """Write what waits: a row without its ending would be taken for an interrupted command after a start."""
+        while self._late:
+            note = self._late[0]
+            await note(commands)
+            if self._late and self._late[0] is note:  # else somebody else has written it meanwhile, which is the same
+                self._late.popleft()

@@ -48,5 +48,9 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX command_open ON command (id) WHERE progress != 'ended';
     """,
+    """
+    ALTER TABLE command ADD COLUMN tell INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX command_tell ON command (id) WHERE tell;
+    """,
 )
 """One script a version; `PRAGMA user_version` counts those that were run. Statements end with `;` and hold none."""

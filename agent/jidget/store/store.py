@@ -10,6 +10,7 @@ from jidget.store.command_log import CommandLog
 from jidget.store.faults import StoreBroken
 from jidget.store.file import OpenBatches
 from jidget.store.keeper import TRY_AGAIN, Keeper
+from jidget.store.readings_log import ReadingsLog
 from jidget.store.upkeep import Retention
 
 GATHER = 0.005
@@ -131,6 +132,10 @@ class Store(Keeper):
 
         return self._either(lambda readings: readings.batches(gen, first, last, most), in_memory)
 
+    def extent(self, gen: str) -> tuple[int, str | None] | None:
+        """Return a generation's last SEQ and the generation after it, if any; None for one that is not known."""
+        return self._either(lambda readings: readings.extent(gen), lambda: None)
+
     def history(self, first: int, last: int, most: int) -> Sequence[Reading]:
         """Return the readings from `first` to `last` (UTC milliseconds, both included), the oldest `most`, in order.
 
@@ -138,6 +143,21 @@ class Store(Keeper):
         """
         self.flush()
         return self._either(lambda readings: readings.history(first, last, most), list)
+
+    # ---- what is known for good ------------------------------------------------------------------------------------
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact that was kept; None if there is none, or while the file cannot be used."""
+        return self._either(lambda readings: readings.fact(name), lambda: None)
+
+    def keep_fact(self, name: str, text: str) -> bool:
+        """Keep a fact under a name of its own; return whether it is in the file."""
+
+        def in_file(readings: ReadingsLog) -> bool:
+            readings.keep_fact(name, text)
+            return True
+
+        return self._either(in_file, lambda: False)
 
     # ---- the journal's part --------------------------------------------------------------------------------------
 

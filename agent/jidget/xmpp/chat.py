@@ -88,6 +88,16 @@ class Chat:
         router.messages.append(self._on_message)
         router.presences.append(self._on_presence)
 
+    async def tell(self, jid: str, text: str, message_id: str) -> None:
+        """Say something to a person who has not asked just now; returns once our server has it.
+
+        Raises:
+            LinkError: it is not known whether it has.
+        """
+        attributes = {"to": jid, "type": "chat", "id": message_id}
+        self._link.send(element(f"{{{CLIENT}}}message", attributes, element(_BODY, None, text), element(_OURS)))
+        await self._link.prove()  # stanzas are worked on in order (RFC 6120 10.1): its answer comes after our message
+
     async def _on_presence(self, incoming: Incoming) -> None:
         sender = incoming.sender
         if sender.bare == self._link.login.jid and sender.full != self._link.full and sender.resource:

@@ -14,7 +14,7 @@ from jidget.xmpp.certificate import trust
 from jidget.xmpp.client import random_resource
 from jidget.xmpp.link import Link
 from jidget.xmpp.login import Login, login_of
-from jidget.xmpp.pep import configuration
+from jidget.xmpp.nodes import configuration
 from jidget.xmpp.router import Admission, Router
 from jidget.xmpp.stream import Stream
 from jidget.xmpp.xml import DISCO_INFO, PING, ROSTER, SENSOR_DATA, SENSOR_DATA_NOW, element

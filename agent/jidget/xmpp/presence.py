@@ -15,7 +15,12 @@ Glance = Callable[[], tuple[str, str]]
 
 
 class Presence:
-    """Keeps our contacts' view of us up to date. On somebody's personal account the priority is negative."""
+    """Keeps our contacts' view of us up to date. On somebody's personal account the priority is negative.
+
+    Attributes:
+        shown: whether we are available, so that what is answered to our bare JID reaches us.
+        on_shown: called when we have become available.
+    """
 
     def __init__(
         self, link: Link, disco: Disco, glance: Glance, *, priority: int, timing: Timing | None = None
@@ -26,6 +31,8 @@ class Presence:
         self._priority = priority
         self._timing = timing or Timing()
         self._changed = asyncio.Event()
+        self.shown = False
+        self.on_shown: Callable[[], None] = lambda: None
 
     def notify(self) -> None:
         """Say that the glance may have changed."""
@@ -67,9 +74,15 @@ class Presence:
             LinkError: the link was lost.
         """
         loop = asyncio.get_running_loop()
-        while True:
-            shown = self.send()
-            await self._worth_telling(shown, loop.time() + self._timing.rarely)
+        try:
+            while True:
+                shown = self.send()
+                if not self.shown:
+                    self.shown = True
+                    self.on_shown()
+                await self._worth_telling(shown, loop.time() + self._timing.rarely)
+        finally:
+            self.shown = False
 
     async def _worth_telling(self, shown: tuple[str, str], again: float) -> None:
         """Wait until trouble came or went and lasts, or until `again` (loop time) and how things are has changed."""

@@ -10,7 +10,8 @@ from jidget.errors import JidgetError, LinkError, LoginRefused, ReplacedError, S
 from jidget.supervise import Backoff
 from jidget.xmpp.certificate import CertificateUntrusted
 from jidget.xmpp.link import Link
-from jidget.xmpp.pep import NoPep, Pep
+from jidget.xmpp.nodes import NoPep
+from jidget.xmpp.pep import Pep
 from jidget.xmpp.presence import Presence
 from jidget.xmpp.roster import Roster
 from jidget.xmpp.router import Router

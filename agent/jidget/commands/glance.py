@@ -1,0 +1,25 @@
+"""How things are at a glance, in one line: what is wrong, then what matters most. Pure."""
+
+from collections.abc import Iterable
+
+from jidget.things.directory import Directory
+from jidget.things.host import NOT_YET, Thing
+from jidget.things.values import show_value
+
+MOST_THINGS = 4
+"""Things named in a line that a contact list has room for."""
+
+
+def glance(directory: Directory, remarks: Iterable[str]) -> tuple[str, str]:
+    """Return what is wrong, with `remarks` on the agent itself, and how things are; either may be empty."""
+    away = [thing.id for thing in directory if thing.availability.reason not in ("", NOT_YET)]
+    named = ", ".join(away[:MOST_THINGS]) + (" …" if len(away) > MOST_THINGS else "")
+    wrong = (f"unavailable: {named}" if away else "", *remarks)
+    telling = [thing for thing in directory if thing.availability.available and thing.values]
+    return " · ".join(filter(None, wrong)), " · ".join(map(_say, telling[:MOST_THINGS]))
+
+
+def _say(thing: Thing) -> str:
+    """Say the value that matters most: the first that can be set, else the first."""
+    name = next((prop.name for prop in thing.writable if prop.name in thing.values), next(iter(thing.values)))
+    return f"{thing.label} {show_value(thing.properties[name], thing.values[name].value)}"
