@@ -164,16 +164,6 @@ async def test_only_who_may_read_and_only_what_they_may(house: House) -> None:
         await req(house.mallory)
 
 
-async def test_the_past_is_refused_clearly(house: House) -> None:
-    for inner, attributes in (
-        ("", "h='true'"),
-        ("", "from='2026-11-20T12:00:00Z'"),
-        (f"<batch xmlns='{JIDGET}' from='1' to='2'/>", ""),
-    ):
-        with refused("feature-not-implemented", says="keeps no history"):
-            await req(house.alice, inner, attributes)
-
-
 # ---- control -------------------------------------------------------------------------------------------------------
 
 

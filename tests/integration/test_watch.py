@@ -213,19 +213,21 @@ async def test_a_reader_that_has_seen_enough_ends_it_quietly(
     assert len(out.splitlines()) == 4
 
 
-async def test_a_server_that_goes_ends_it_with_a_word(
+async def test_a_server_that_goes_and_never_comes_back_is_told_in_the_end(
     fresh_server: FreshServers, account: Accounts, tmp_path: Path
 ) -> None:
     server = fresh_server(Prosody)
     pi, alice = household(server, account)
-    watching = started("watch", pi.jid, *login(alice, tmp_path), "--json")
+    watching = started("watch", pi.jid, *login(alice, tmp_path), "--json", "--for", "6s")
     async with running_app(write_config(tmp_path, pi, owner(alice), things=THINGS)), watching as watcher:
         await watcher.prints_lines(3)
         await server.astop()
         ended = await watcher.ended()
     assert ended.code == Exit.FAILED
-    assert re.search(r"^jidget: (the connection was lost|the server ended the stream)", ended.err, re.MULTILINE)
-    assert "Traceback" not in ended.err
+    told = [line for line in ended.err.splitlines() if not line.endswith(" is offline")]  # the agent, a moment before
+    assert re.fullmatch(r"(the connection was lost|the server ended the stream).*\. Trying again", told[0])
+    assert re.fullmatch(rf"there is no link in the end: {server.host}:{server.port} cannot be reached.*", told[1])
+    assert len(told) == 2
 
 
 # ---- as whom and where ---------------------------------------------------------------------------------------------

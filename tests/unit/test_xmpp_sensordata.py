@@ -277,6 +277,9 @@ async def test_questions_about_the_past_are_checked_before_they_are_asked(statio
     assert not station.asked[1].historical
     await station.ask("<batch xmlns='urn:jidget:1' from='42'/>", eve, id="9")
     assert station.asked[2].batches == (42, 42)
+    assert [query.gen for query in station.asked] == ["", "", ""]
+    await station.ask("<batch xmlns='urn:jidget:1' gen='0a1b2c3d' from='42'/>", eve, id="9")
+    assert (station.asked[3].gen, station.asked[3].batches) == ("0a1b2c3d", (42, 42))
     with refuses("forbidden"):
         await station.ask("<nd id='pump'/>", eve, id="10", h="true")
-    assert len(station.asked) == 3
+    assert len(station.asked) == 4

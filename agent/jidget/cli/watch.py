@@ -1,33 +1,41 @@
-"""`jidget watch JID`: follow an agent's readings as they arrive."""
+"""`jidget watch JID`: follow an agent's readings as they arrive, and ask for those that did not."""
 
 import argparse
 import asyncio
-import json
-import sys
+import signal
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from jidget.cli.account import add_account_arguments, agent_jid, client_login
-from jidget.cli.reading_lines import ReadingLines
-from jidget.cli.terminal import Painter
+from jidget.cli.watch_display import Display
+from jidget.cli.watch_gaps import Gaps
+from jidget.cli.watch_session import Remarks, Session
+from jidget.cli.watch_state import State, StateFile, known_generations
 from jidget.durations import parse_duration
-from jidget.errors import Exit, LinkError, StanzaError
-from jidget.xmpp.client import PRESENCE_WAIT, Client
-from jidget.xmpp.payload import Field, read_fields, write_time
-from jidget.xmpp.stream_reader import Arrived, Gap, StreamReader
-from jidget.xmpp.xml import SENSOR_DATA, SENSOR_DATA_NOW
+from jidget.errors import Exit
+from jidget.xmpp.client import Client
+from jidget.xmpp.recall import Recall
+from jidget.xmpp.stream_reader import StreamReader
+from jidget.xmpp.xml import SENSOR_DATA
 
 HELP = "follow an agent's readings as they arrive"
 EPILOG = """\
+It connects again when the link is lost, and asks the agent for readings that did not arrive. With --state FILE it goes
+on where it left off, also after a crash: what was read meanwhile comes first, as far as the agent still has it. Each
+reading is shown at least once; the one at which it was killed perhaps twice. One FILE for each agent and each watch.
+
 examples:
   jidget watch pi@example.org
   jidget watch pi@example.org --json --count 10
+  jidget watch pi@example.org --json --state pi.state >> readings.jsonl
   jidget watch pi@example.org/barn --as alice@example.org --password-file alice.password --for 1h
 
-exit codes: 0 all that was asked for, 1 readings missing in the end, 77 login refused"""
+exit codes: 0 all that was asked for, 1 readings missing in the end or no link, 77 login refused"""
 
-_NOT_OURS = frozenset(("forbidden", "not-authorized", "not-allowed", "service-unavailable"))
-"""What servers say to who may not see a node; the last one also where there is no such account."""
-_EMPTY = frozenset(("item-not-found", "feature-not-implemented"))
+MOST_WAITING = 1000
+"""Items that wait to be shown. More are left out: they are asked for when it is their turn."""
+TERMINATED = 143
+"""Exit code after SIGTERM: 128 + 15, as shells count."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line, units in SenML")
     parser.add_argument("--count", type=_count, metavar="N", help="end after N readings")
     parser.add_argument("--for", dest="duration", type=_duration, metavar="10s", help="end after this time")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="go on where the last run with this FILE left off")
     add_account_arguments(parser)
 
 
@@ -50,140 +59,133 @@ class _Watch:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._agent = args.jid
-        self._paint = Painter(sys.stdout)
-        self._remarks = Painter(sys.stderr)
-        self._lines = ReadingLines(self._paint)
-        self._left: int | None = args.count
-        self._reader = StreamReader(args.jid.resource)
-        self._arrived: asyncio.Queue[tuple[str, str, ET.Element]] = asyncio.Queue()
-        self._shown: set[tuple[str, str, int]] = set()
-        self._known_away = False
-        self._patience = PRESENCE_WAIT
-        self._client = Client(client_login(args), args.jid, nodes=(SENSOR_DATA,), on_item=self._on_item)
-        self._client.on_presence = self._on_presence
+        self._remarks = Remarks()
+        self._terminated = False
+        self._file = None if args.state is None else StateFile(args.state, args.jid.full)
+        login = client_login(args)
+        state = None if self._file is None else self._file.read()
+        resumes = state is not None and bool(state.newest)
+        self._display = Display(args.jid.bare, as_json=args.json, count=args.count)
+        if state is not None:
+            self._display.restore(state.reached, state.readings, state.unfinished)
+        self._reader = StreamReader(args.jid.resource, None if state is None else state.progress)
+        self._arrived: asyncio.Queue[tuple[str, ET.Element]] = asyncio.Queue(MOST_WAITING)
+        client = Client(login, args.jid, nodes=(SENSOR_DATA,), on_item=self._on_item)
+        self._gaps = Gaps(
+            Recall(client),
+            self._reader,
+            self._display,
+            is_there=lambda: client.agent_is_there,
+            on_change=self._on_change,
+            resumes=resumes,
+        )
+        self._session = Session(
+            client,
+            self._remarks,
+            on_there=self._gaps.look,
+            show_now=None if args.json or resumes else self._display.show_now,
+        )
 
     async def run(self) -> int:
-        async with self._client.online() as lost:
-            try:
-                await self._client.befriend()
-                if not self._args.json:
-                    await self._show_now()
-            except StanzaError as error:
-                raise LinkError(f"{self._agent.bare} cannot be asked: {error}") from error
-            following = asyncio.create_task(self._follow(), name="following")
-            explaining = asyncio.create_task(self._explain_absence(), name="explaining")
-            try:
-                await asyncio.wait((following, lost), timeout=self._args.duration, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (following, explaining):
-                    task.cancel()
-                await asyncio.wait((following, explaining))
-            if not following.cancelled():
-                following.result()
-            elif lost.done():
-                raise lost.result()
-        if self._left:  # the time was over before the readings were
-            self._say(f"{self._left} of {self._args.count} readings did not come in time")
+        self._save()  # what cannot be written should be known before it is needed
+        work = asyncio.create_task(self._work(), name="watch")
+        connected = asyncio.create_task(self._session.connected.wait(), name="connected")
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate, work)
+        try:
+            await asyncio.wait((work, connected), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait((work,), timeout=self._args.duration)
+        finally:
+            work.cancel()
+            connected.cancel()
+            await asyncio.wait((work, connected))
+            failed = not work.cancelled() and work.exception() is not None
+            self._save()
+            if self._file is None and not failed:
+                self._display.show_gaps(self._reader.progress.gaps())
+        if not work.cancelled():
+            work.result()
+        return TERMINATED if self._terminated else self._verdict()
+
+    def _terminate(self, work: "asyncio.Task[None]") -> None:
+        self._terminated = True
+        work.cancel()
+
+    def _verdict(self) -> int:
+        """Say what did not come in the time that was given."""
+        if self._display.left:
+            self._remarks.say(f"{self._display.left} of {self._args.count} readings did not come in time")
+            return Exit.FAILED
+        if self._session.trouble and not self._display.enough.is_set():
+            self._remarks.say(f"there is no link in the end: {self._session.trouble}")
             return Exit.FAILED
         return Exit.OK
 
+    async def _work(self) -> None:
+        """Follow until that was enough."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                parts = [
+                    tasks.create_task(self._session.run(), name="session"),
+                    tasks.create_task(self._gaps.run(), name="gaps"),
+                    tasks.create_task(self._follow(), name="follow"),
+                ]
+                if self._file is not None:
+                    parts.append(tasks.create_task(self._file.run(self._state), name="state"))
+                await self._display.enough.wait()
+                for part in parts:
+                    part.cancel()
+        except BaseExceptionGroup as group:
+            error: BaseException = group
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            raise error from None
+
     # ---- readings -----------------------------------------------------------------------------------------------
 
-    def _on_item(self, jid: str, _node: str, item: str, payload: ET.Element) -> None:
-        self._arrived.put_nowait((jid, item, payload))
+    def _on_item(self, _jid: str, _node: str, item: str, payload: ET.Element) -> None:
+        try:
+            self._arrived.put_nowait((item, payload))
+        except asyncio.QueueFull:
+            self._gaps.look()
 
     async def _follow(self) -> None:
-        """Show what arrives until that was enough."""
-        while self._left != 0:
-            jid, item, payload = await self._arrived.get()
-            events = list(self._reader.take(item, payload))
-            self._lines.widen(event.field for event in events if isinstance(event, Arrived))
-            for event in events:
-                match event:
-                    case Gap(first, last):
-                        self._show_gap(first, last)
-                    case Arrived(seq, field) if self._left != 0 and _key(field) not in self._shown:
-                        print(self._json(jid, seq, field) if self._args.json else self._lines.line(field), flush=True)
-                        if self._left is not None:
-                            self._left -= 1
+        """Show what arrives, after current values, and after what was published before it."""
+        progress = self._reader.progress
+        await self._session.connected.wait()
+        while True:
+            item, payload = await self._arrived.get()
+            delivery = self._reader.open(item, payload)
+            if delivery is None:
+                continue
+            if delivery.gen:
+                progress.hear(delivery.gen, delivery.seq)
+                await self._gaps.before_others()
+                if progress.has(delivery.gen, delivery.seq):
+                    continue  # it was among what was asked for
+            self._gaps.show(delivery)
 
-    async def _show_now(self) -> None:
-        """Show the current values that the agent keeps for late joiners."""
-        try:
-            items = await self._client.items(SENSOR_DATA_NOW)
-        except StanzaError as error:
-            if error.condition not in _NOT_OURS | _EMPTY:
-                raise
-            if error.condition in _EMPTY or not await self._appears():
-                return
-            items = await self._client.items(SENSOR_DATA_NOW)  # we were let in this moment
-        fields = [
-            field for _, payload in items for field in read_fields(payload) if field.agent == self._agent.resource
-        ]
-        self._lines.widen(fields)
-        for field in fields:
-            print(self._lines.line(field, "now"), flush=True)
-        self._shown = {_key(field) for field in fields}  # a server may bring the last of them once more
+    # ---- where it left off --------------------------------------------------------------------------------------
 
-    def _show_gap(self, first: str, last: str) -> None:
-        if self._args.json:
-            print(json.dumps({"event": "gap", "from": first, "to": last}), flush=True)
-        else:
-            which = f"batch {first} is" if first == last else f"batches {first} to {last} are"
-            print(self._paint.warn(f"{which} missing"), flush=True)
+    def _on_change(self) -> None:
+        if self._file is not None:
+            self._file.changed()
 
-    @staticmethod
-    def _json(jid: str, seq: str, field: Field) -> str:
-        record = {
-            "jid": jid,
-            "agent": field.agent,
-            "thing": field.thing,
-            "property": field.property,
-            "value": field.value,
-            "unit": field.unit,
-            "time": write_time(field.time),
-            "flags": list(field.flags),
-            "seq": seq,
-        }
-        return json.dumps(record, ensure_ascii=False)
+    def _save(self) -> None:
+        if self._file is not None:
+            self._file.write(self._state())
 
-    # ---- remarks ------------------------------------------------------------------------------------------------
-
-    async def _explain_absence(self) -> None:
-        """Say why nothing comes, where the agent is not there for us; what then comes is shown as ever."""
-        if await self._appears():
-            return
-        self._known_away = True
-        try:
-            offline = await self._client.subscribed()
-        except (LinkError, StanzaError):  # without a link `run` has something else to say
-            return
-        if offline:
-            self._say(f"{self._agent} is offline; its readings come when it is back")
-        else:
-            me = self._client.link.login.jid
-            self._say(
-                f"{self._agent.bare} does not show {me} its readings: its owner has to put {me} on its access list. "
-                "They come as soon as that is done"
-            )
-
-    async def _appears(self) -> bool:
-        """Return whether the agent is there, after waiting for it once."""
-        wait, self._patience = self._patience, 0.0
-        return await self._client.appears(wait)
-
-    def _on_presence(self, there: bool) -> None:
-        if there is self._known_away:
-            self._say(f"{self._agent} is {'there' if there else 'offline'}")
-        self._known_away = not there
-
-    def _say(self, text: str) -> None:
-        print(self._remarks.warn(text), file=sys.stderr, flush=True)
-
-
-def _key(field: Field) -> tuple[str, str, int]:
-    return field.thing, field.property, field.time
+    def _state(self) -> State:
+        self._display.secure()
+        progress, display = self._reader.progress, self._display
+        return State(
+            agent=self._args.jid.full,
+            generations=known_generations(progress),
+            newest=progress.newest,
+            unfinished=display.unfinished,
+            reached=display.reached,
+            readings=display.readings,
+        )
 
 
 def _count(text: str) -> int:

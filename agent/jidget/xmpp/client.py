@@ -88,6 +88,7 @@ class Client:
                     self._there.clear()
                     alive.cancel()
                     await asyncio.wait((alive,))
+                    await self.link.close()
         except BaseExceptionGroup as group:  # of the tasks that serve: what happened in the context is no group to us
             if len(group.exceptions) > 1:
                 raise
@@ -129,6 +130,11 @@ class Client:
         except TimeoutError:
             return False
         return True
+
+    @property
+    def agent_is_there(self) -> bool:
+        """Whether we see the agent's presence."""
+        return self._there.is_set()
 
     async def agent_is_away(self) -> bool:
         """Whether the agent is known to be offline: we would see its presence, and do not."""
@@ -175,20 +181,25 @@ class Client:
                 entries = (element(f"{{{DATA}}}value", None, value) for value in values)
                 form.append(element(f"{{{DATA}}}field", {"var": var}, *entries))
             command.append(form)
-        reply = await self._ask(command, key, timeout)
+        reply = await self.ask("set", command, key=key, timeout=timeout)
         answer = reply.find(f"{{{COMMANDS}}}command")
         if answer is None:
             raise StanzaError("undefined-condition", "the answer holds no command")
         return answer
 
-    async def _ask(self, command: ET.Element, key: str, timeout: float) -> ET.Element:
-        """Await the agent's answer, but not longer than the link and the agent last."""
+    async def ask(self, kind: str, payload: ET.Element, *, key: str = "", timeout: float = 30.0) -> ET.Element:
+        """Send the agent an IQ and await its answer, but not longer than the link and the agent last.
+
+        Raises:
+            StanzaError: refused by an error stanza.
+            LinkError: lost or not answered.
+        """
         self._trouble = f"{self.agent} did not answer within {timeout:g} s"
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
                 self._answers.add(limit)
-                return await self.link.request("set", command, to=self.agent.full, key=key, timeout=2 * timeout)
+                return await self.link.request(kind, payload, to=self.agent.full, key=key, timeout=2 * timeout)
         except TimeoutError:
             raise LinkError(self._trouble) from None
         finally:

@@ -15,13 +15,16 @@ from xml.etree import ElementTree as ET
 from jidget.reading import Reading
 from jidget.things.values import LARGEST_INTEGER, MAX_STRING, shorten, show_number
 from jidget.xmpp.xml import SENSOR_DATA, escape
-from jidget_drivers import Kind, Scalar
+from jidget_drivers import Kind, Property, Scalar
 from jidget_drivers.units import people_spelling, unit_of
 
 NOW_ITEM_BYTES = 31 * 1024
 """Of a state item's `<nd>` elements: with what is around them it stays within the 32 KiB of DESIGN 4.3."""
 CLOCK_UNSET = 1_577_836_800_000
 """Milliseconds: a clock that says it is before 2020 has not been set."""
+_MOST_FRAMES = 10_000
+"""Properties remembered; more than there are, unless somebody makes a new one for each reading."""
+_CONTROLS = " ctr='true'"
 FLAGS = ("m", "p", "s", "c", "i", "h", "ms", "pr", "ae", "me", "mr", "ar", "of", "w", "er")
 
 
@@ -50,24 +53,45 @@ def read_time(text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
+# By the property's id: hashing it costs more than writing a reading. It is held, so its id stays its own.
+_frames: dict[int, tuple[Property, str, str]] = {}
+
+
+def _frame(prop: Property) -> tuple[Property, str, str]:
+    """Return a property with what stands before and after a number of it; remembered."""
+    unit = people_spelling(prop.unit)
+    if prop.kind is Kind.INTEGER and not unit:
+        frame = prop, f"<l n='{prop.name}' v='", "'"
+    else:
+        frame = prop, f"<q n='{prop.name}' v='", f"' u='{escape(unit)}'"
+    if len(_frames) >= _MOST_FRAMES:
+        _frames.clear()
+    _frames[id(prop)] = frame
+    return frame
+
+
 def write_field(reading: Reading, *, historical: bool = False, controls: bool = False) -> str:
     """Write one property's value as a typed field; default flags are left out."""
-    prop, value = reading.property, reading.value
+    flags = _flags(reading.time, historical=historical)
+    if controls and reading.property.writable:
+        flags += _CONTROLS
+    return _typed(reading.property, reading.value, flags)
+
+
+def _flags(time: int, *, historical: bool) -> str:
     flags = " h='true'" if historical else ""
-    if reading.time < CLOCK_UNSET:
-        flags += " of='true'"
-    if controls and prop.writable:
-        flags += " ctr='true'"
+    return f"{flags} of='true'" if time < CLOCK_UNSET else flags
+
+
+def _typed(prop: Property, value: Scalar, flags: str) -> str:
     if isinstance(value, bool):
         return f"<b n='{prop.name}' v='{'true' if value else 'false'}'{flags}/>"
     if isinstance(value, str):
         if prop.kind is Kind.ENUM:
             return f"<e n='{prop.name}' v='{escape(value)}' t='{prop.name}'{flags}/>"
         return f"<s n='{prop.name}' v='{escape(value)}'{flags}/>"
-    unit = people_spelling(prop.unit)
-    if prop.kind is Kind.INTEGER and not unit:
-        return f"<l n='{prop.name}' v='{value}'{flags}/>"
-    return f"<q n='{prop.name}' v='{value}' u='{escape(unit)}'{flags}/>"
+    _, before, after = _frames.get(id(prop)) or _frame(prop)
+    return f"{before}{value}{after}{flags}/>"
 
 
 def write_nodes(
@@ -75,13 +99,19 @@ def write_nodes(
 ) -> list[str]:
     """Write readings as `<nd>` elements, one a Thing, instants in order."""
     things: dict[str, dict[int, list[str]]] = {}
+    thing, time, flags = "", -1, ""
+    fields: list[str] = []
     for reading in readings:
-        instants = things.setdefault(reading.thing, {})
-        instants.setdefault(reading.time, []).append(write_field(reading, historical=historical, controls=controls))
+        prop = reading.property
+        if reading.time != time or reading.thing != thing:  # mostly those of an instant come together
+            thing, time = reading.thing, reading.time
+            fields = things.setdefault(thing, {}).setdefault(time, [])
+            flags = _flags(time, historical=historical)
+        fields.append(_typed(prop, reading.value, flags + _CONTROLS if controls and prop.writable else flags))
     src = escape(resource)
     return [
         f"<nd id='{thing}' src='{src}'>"
-        + "".join(f"<ts v='{write_time(at)}'>{''.join(fields)}</ts>" for at, fields in sorted(instants.items()))
+        + "".join([f"<ts v='{write_time(at)}'>{''.join(fields)}</ts>" for at, fields in sorted(instants.items())])
         + "</nd>"
         for thing, instants in things.items()
     ]

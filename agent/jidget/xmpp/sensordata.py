@@ -44,6 +44,7 @@ class Query:
         since: not older than this.
         until: not newer than this.
         batches: first and last SEQ of the batches to be repeated.
+        gen: of which generation; empty for the present one.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Query:
     since: int | None = None
     until: int | None = None
     batches: tuple[int, int] | None = None
+    gen: str = ""
 
 
 Past = Callable[[Query], Awaitable[ET.Element]]
@@ -102,7 +104,7 @@ class SensorData:
         since, until = _time(req, "from"), _time(req, "to")
         if since is not None and until is not None and since > until:
             raise _bad("from is later than to")
-        names, properties, batches = _narrowing(req)
+        names, properties, batch = _narrowing(req)
         things = self._things(names, person)
         _require_properties(things, properties)
         return Query(
@@ -112,7 +114,8 @@ class SensorData:
             historical=_flag(req, "h") or since is not None or until is not None,
             since=since,
             until=until,
-            batches=batches,
+            batches=None if batch is None else _batches(batch),
+            gen="" if batch is None else batch.get("gen", ""),
         )
 
     def _things(self, names: Sequence[str], person: Person) -> tuple[Thing, ...]:
@@ -168,21 +171,21 @@ async def _refresh(thing: Thing) -> str:
     return ""
 
 
-def _narrowing(req: ET.Element) -> tuple[list[str], list[str], tuple[int, int] | None]:
-    """Return the Things and properties that are named, each once, and the batches that are asked for."""
+def _narrowing(req: ET.Element) -> tuple[list[str], list[str], ET.Element | None]:
+    """Return the Things and properties that are named, each once, and what asks for batches."""
     things: dict[str, None] = {}
     properties: dict[str, None] = {}
-    batches: tuple[int, int] | None = None
+    batch: ET.Element | None = None
     for child in req:
         if child.tag == _ND:
             things[_attribute(child, "nd", "id")] = None
         elif child.tag == _F:
             properties[_attribute(child, "f", "n")] = None
-        elif child.tag == _BATCH and batches is None:
-            batches = _batches(child)
+        elif child.tag == _BATCH and batch is None:
+            batch = child
         else:
             raise _bad(f"<{shorten(child.tag)}> is not expected here: write <nd id='…'/>, <f n='…'/> or one <batch/>")
-    return list(things), list(properties), batches
+    return list(things), list(properties), batch
 
 
 def _batches(batch: ET.Element) -> tuple[int, int]:
