@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from jidget.errors import JidgetError, LinkError, RequestTimeout, StanzaError
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT = 20.0
 PATIENCE = 0.7
 """Parts of the liveness interval that the server may be silent for when it was asked: noticed within 20 s at most."""
+OVERDUE = 60.0
+"""Seconds after which an answer does not come any more, although the server answers other things."""
 AFTER_RESUMING = 3.0
 """Seconds for the first answer after a session was taken over: if there is none, a new one must be begun."""
 SLOWEST = 3000.0
@@ -35,6 +38,14 @@ LONGEST = 250_000
 """Bytes of a stanza: servers end the stream over one of 256 KiB (Prosody's default)."""
 _IQ = f"{{{CLIENT}}}iq"
 _ERROR = f"{{{CLIENT}}}error"
+
+
+class _Request(NamedTuple):
+    """A request of ours: from whom an answer counts, and when it was asked, by the loop's clock."""
+
+    senders: frozenset[str | None]
+    answer: asyncio.Future[ET.Element]
+    asked: float
 
 
 class StanzaTooLong(LinkError):
@@ -71,10 +82,10 @@ class Link:
         self.network = Network()
         self._wire = Wire(login, self._on_stanza, self._timing, pause=self.network.pause)
         self._watched = False
-        self._pending: dict[str, tuple[frozenset[str | None], asyncio.Future[ET.Element]]] = {}
+        self._pending: dict[str, _Request] = {}
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)
-        self._heard = 0.0
+        self._answered = 0.0
         self._proved: float | None = None
 
     def tell_gaps(self, on_gap: Callable[[JidgetError | None], None]) -> None:
@@ -126,14 +137,13 @@ class Link:
         await self._wire.close()
 
     def _on_closed(self, _closed: object) -> None:
-        self._proved = None
         if not self._watched:  # else whoever watches takes over
             self._fail_pending()
 
     def _fail_pending(self) -> None:
-        for _, answer in self._pending.values():
-            if not answer.done():
-                answer.set_exception(LinkError("the link was lost before the answer came"))
+        for request in self._pending.values():
+            if not request.answer.done():
+                request.answer.set_exception(LinkError("the link was lost before the answer came"))
         self._pending.clear()
 
     async def stay_alive(self) -> JidgetError:
@@ -150,7 +160,6 @@ class Link:
                     return LinkError("not connected")
                 stream.closed.add_done_callback(self._on_closed)
                 error = await self._watch(stream)
-                self._proved = None
                 ended = await self._wire.take_over(error)
                 if ended is not None:
                     return ended
@@ -161,21 +170,34 @@ class Link:
         """Ask the server for a sign of life now and then until the connection ends; return why it did."""
         loop = asyncio.get_running_loop()
         interval = min(self._liveness, self._timing.fresh / 2)
-        answered = not stream.resumed
+        hears_us = not stream.resumed
         while not stream.closed.done():
-            asked = loop.time()
+            asked, had = loop.time(), stream.management.acknowledged
             stream.ask()
             patience = PATIENCE * self._liveness + stream.management.largest / SLOWEST
-            if not answered:
+            if not hears_us:
                 patience = min(patience, AFTER_RESUMING + stream.management.size / SLOWEST)
-            answered = await self._answers(stream, patience) or answered
-            if not stream.closed.done() and (self._heard < asked or not answered):
-                if not answered:  # Prosody 0.12 takes what we say for the rest of a stanza that was cut
+            pong = await self._answers(stream, patience)
+            # What others say is no sign that we are heard; an answer is one, and what the server has of ours.
+            if pong or self._answered >= asked or stream.management.acknowledged != had:
+                hears_us = True
+                self._fail_overdue()
+            elif not stream.closed.done():
+                if not hears_us:  # Prosody 0.12 takes what we say for the rest of a stanza that was cut
                     stream.management.give_up()
                 await stream.discard()
-                return LinkError(f"the server has been silent for {loop.time() - self._heard:.0f} s")
+                return LinkError(f"the server has been silent for {loop.time() - (self._answered or asked):.0f} s")
             await asyncio.wait((stream.closed,), timeout=max(0.0, asked + interval - loop.time()))
         return await stream.closed
+
+    def _fail_overdue(self) -> None:
+        """Let go of what the server answers no more, although it answers what came later."""
+        before = asyncio.get_running_loop().time() - OVERDUE
+        if self._wire.since > before:
+            return
+        for request in self._pending.values():
+            if request.asked < before and not request.answer.done():
+                request.answer.set_exception(RequestTimeout(f"the server did not answer within {OVERDUE:.0f} s"))
 
     async def _answers(self, stream: ManagedStream, patience: float) -> bool:
         """Ping; return whether the answer came in time."""
@@ -192,12 +214,11 @@ class Link:
         Raises:
             LinkError: no answer.
         """
-        asked, stream = boottime(), self._wire.stream
+        asked = boottime()
         ping = element(f"{{{PING}}}ping")
         with suppress(StanzaError):  # a refusal is an answer as good as any
             await self.request("get", ping, to=self.login.domain, timeout=timeout)
-        if self._wire.stream is stream and self.connected:
-            self._proved = asked
+        self._proved = asked
 
     async def request(
         self,
@@ -235,7 +256,7 @@ class Link:
         if to == self.login.jid:
             senders |= {None}
         address = f" to='{escape(to)}'" if to else ""
-        self._pending[stanza_id] = (senders, answer)
+        self._pending[stanza_id] = _Request(senders, answer, asyncio.get_running_loop().time())
         try:
             self._write(f"<iq type='{kind}' id='{escape(stanza_id)}'{address}>{payload}</iq>")
             reply = await (answer if timeout is None else self._within(timeout, answer, to))
@@ -271,11 +292,11 @@ class Link:
         self._wire.write(text)
 
     def _on_stanza(self, stanza: ET.Element) -> None:
-        self._heard = asyncio.get_running_loop().time()
         if stanza.tag == _IQ and stanza.get("type") in ("result", "error"):
-            senders, answer = self._pending.get(stanza.get("id", ""), (frozenset(), None))
-            if answer is not None and stanza.get("from") in senders and not answer.done():
-                answer.set_result(stanza)
+            request = self._pending.get(stanza.get("id", ""))
+            if request is not None and stanza.get("from") in request.senders and not request.answer.done():
+                self._answered = asyncio.get_running_loop().time()
+                request.answer.set_result(stanza)
             return
         self.receive(stanza)
 

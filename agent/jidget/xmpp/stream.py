@@ -63,6 +63,8 @@ class Stream(ClientXMPP):
         self.closed: asyncio.Future[JidgetError] = self.loop.create_future()
         self._on_stanza = on_stanza
         self._bound: asyncio.Future[None] = self.loop.create_future()
+        self._servers = frozenset((None, login.jid, login.domain, f"{login.jid}/{login.resource}"))
+        self._early: list[ET.Element] = []
         self._failure: JidgetError | None = None
         for name, handler in (
             ("ssl_invalid_chain", self._on_certificate),
@@ -185,10 +187,18 @@ class Stream(ClientXMPP):
             super()._spawn_event(xml)
         elif self._bound.done():
             self._on_stanza(xml)
+        elif xml.get("from") not in self._servers:  # bound at the server already: slixmpp would answer in our name
+            self._early.append(xml)
         else:
             if xml.get("type") == "error" and xml.tag.endswith("}iq"):
                 self._on_bind_error(xml)
             super()._spawn_event(xml)
+
+    def _deliver_early(self) -> None:
+        """Take what others sent before we knew that we are bound."""
+        early, self._early = self._early, []
+        for stanza in early:
+            self._on_stanza(stanza)
 
     # ---- what slixmpp tells ------------------------------------------------------------------------------------
 
@@ -201,6 +211,7 @@ class Stream(ClientXMPP):
             self._fail(in_use(self.login, f"the server gave us {self.boundjid.resource!r} instead"))
         elif not self._bound.done():
             self._bound.set_result(None)
+            self.loop.call_soon(self._deliver_early)  # when it is known that stanzas can be sent
 
     def _on_connection_failed(self, error: OSError) -> None:
         if isinstance(error, ssl.SSLError):

@@ -126,6 +126,11 @@ class StreamManagement:
         return [stanza for stanza in self._unacknowledged if stanza.startswith(_ANSWERS)]
 
     @property
+    def acknowledged(self) -> int:
+        """Return how many stanzas the peer has, modulo 2^32."""
+        return self._acknowledged
+
+    @property
     def size(self) -> int:
         """Return the length of all that was sent and not acknowledged."""
         return self._bytes

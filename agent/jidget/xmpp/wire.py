@@ -122,6 +122,7 @@ class Wire:
         stream = self.stream
         if stream is None or isinstance(error, _FINAL) or not stream.management.resumable:
             return error
+        await stream.discard()
         management, loop = stream.management, asyncio.get_running_loop()
         lost_at = loop.time()
         backoff = Backoff(self._timing.first_pause, min(self._timing.longest_pause, LONGEST_PAUSE))
