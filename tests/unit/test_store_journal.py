@@ -44,6 +44,13 @@ async def rows(store: Store) -> list[tuple[str | None, Progress, Ending | None]]
     return [(row.entry.key, row.progress, row.ending) for row in commands(store).recent(100)]
 
 
+async def store_away(store: Store) -> None:
+    """Have the store find out that it cannot write."""
+    store.append(readings(1))
+    store.flush()
+    assert store.trouble
+
+
 async def carry_out(journal: SafeJournal, what: Entry, ending: Ending = DONE) -> Row:
     begun = await journal.begin(what)
     assert not begun.repeated
@@ -255,8 +262,48 @@ async def test_a_file_that_fails_costs_no_command_and_no_repetition_is_taken_for
         await journal.finish(second.row, DONE)
         assert (await journal.begin(entry("message:3"))).repeated
         # what ended meanwhile was told to the file as soon as it could be: it is not taken for interrupted
-        assert await rows(store) == [("message:2", Progress.ENDED, DONE), ("message:1", Progress.ENDED, DONE)]
+        ended = [("message:3", Progress.ENDED, DONE), ("message:2", Progress.ENDED, DONE)]
+        assert await rows(store) == [*ended, ("message:1", Progress.ENDED, DONE)]
         assert await journal.interrupted() == []
+
+
+async def test_what_was_done_without_the_file_is_known_after_it_came_back_and_a_crash(path: Path) -> None:
+    async with killed(path) as store:
+        journal = SafeJournal(store)
+        await carry_out(journal, entry("message:1"))
+        with no_room():
+            await carry_out(journal, entry("message:2"))
+            under_way = await journal.begin(entry("message:3"))
+            await journal.driving(under_way.row)
+        store._next_try = 0.0
+        await store._come_back()
+        assert not store.trouble
+        assert len(await journal.interrupted()) == 0
+    async with Store(path) as store:
+        journal = SafeJournal(store)
+        (row,) = await journal.interrupted()
+        assert (row.entry.key, row.progress) == ("message:3", Progress.DRIVING)
+        for number in (1, 2, 3):
+            assert (await journal.begin(entry(f"message:{number}"))).repeated
+
+
+async def test_what_an_earlier_process_did_is_known_while_the_file_cannot_be_used(path: Path) -> None:
+    clock = Clock(NOW)
+    async with killed(path) as store:
+        journal = SafeJournal(store, now=clock)
+        await carry_out(journal, entry("message:1"))
+        await carry_out(journal, entry("iq:1"))
+        await journal.driving((await journal.begin(entry("message:2"))).row)
+    async with Store(path, now=clock) as store:
+        journal = SafeJournal(store, now=clock)
+        (interrupted,) = await journal.interrupted()
+        with no_room():
+            await store_away(store)
+            await journal.close_interrupted(interrupted, UNKNOWN)
+            for key, ending in (("message:1", DONE), ("iq:1", DONE), ("message:2", UNKNOWN)):
+                again = await journal.begin(entry(key))
+                assert (again.repeated, again.row.ending) == (True, ending)
+            assert not (await journal.begin(entry("message:4"))).repeated
 
 
 async def test_a_start_without_the_file_has_a_journal_too(path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jidget.store.database import Database
+from jidget.store.faults import StoreDamaged
 from jidget.store.journal import Begun, Ending, Entry, Progress, Row, lifetime
 
 AUDITED = 30 * 86400.0
@@ -40,7 +41,7 @@ class CommandLog:
                 )
                 earlier = self._database.execute(_SELECT + " WHERE key = ?", entry.key).fetchone()
                 if earlier is not None:
-                    return Begun(_row(earlier), repeated=True)
+                    return Begun(self._row(earlier), repeated=True)
             number = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM command").fetchone()[0]
             self._database.execute(
                 "INSERT INTO command (id, key, time, expires, asker, face, name, target, arguments, progress)"
@@ -79,20 +80,28 @@ class CommandLog:
             *(progress.value, ending, row.id, row.time),
         )
 
+    def remembered(self, most: int) -> Sequence[Row]:
+        """Return the last commands whose repetition must be recognised, oldest first."""
+        rows = self._database.execute(
+            _SELECT + " WHERE key IS NOT NULL AND (time < ? OR expires >= ?) ORDER BY id DESC LIMIT ?",
+            *(CLOCK_UNSET, self._now(), most),
+        ).fetchall()
+        return [self._row(row) for row in reversed(rows)]
+
     def interrupted(self) -> Sequence[Row]:
         """Return the commands that were begun and did not end: right after a start, those of the process before."""
         rows = self._database.execute(_SELECT + " WHERE progress != 'ended' ORDER BY id").fetchall()
-        return [_row(row) for row in rows]
+        return [self._row(row) for row in rows]
 
     def to_tell(self) -> Sequence[Row]:
         """Return the commands that have ended and whose askers are still to be told."""
         rows = self._database.execute(_SELECT + " WHERE tell AND progress = 'ended' ORDER BY id").fetchall()
-        return [_row(row) for row in rows]
+        return [self._row(row) for row in rows]
 
     def recent(self, most: int) -> Sequence[Row]:
         """Return the last commands, newest first."""
         rows = self._database.execute(_SELECT + " ORDER BY id DESC LIMIT ?", most).fetchall()
-        return [_row(row) for row in rows]
+        return [self._row(row) for row in rows]
 
     def forget(self) -> None:
         """Forget keys whose time is over, and rows that the audit no longer keeps; never the last row's number."""
@@ -110,9 +119,19 @@ class CommandLog:
                 *(newest, newest - MOST_ROWS, CLOCK_UNSET, now - AUDITED),
             )
 
+    def _row(self, row: Sequence[Any]) -> Row:
+        try:
+            return _read(row)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # bits that SQLite knows nothing about
+            raise StoreDamaged(
+                f"the store {self._database.path} is damaged (a command in it makes no sense)"
+            ) from error
 
-def _row(row: Sequence[Any]) -> Row:
+
+def _read(row: Sequence[Any]) -> Row:
     number, key, asker, face, name, target, arguments, asked, progress, ending = row
+    if not all(isinstance(text, str) for text in (asker, face, name, target)) or not isinstance(asked, float):
+        raise TypeError("a text that is none")
     told = None
     if ending is not None:
         outcome, note, reason, fields = json.loads(ending)

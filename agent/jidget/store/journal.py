@@ -137,6 +137,21 @@ class MemoryJournal:
         """Note how it ended."""
         self._change(row, Progress.ENDED, ending)
 
+    def adopt(self, row: Row) -> Row:
+        """Remember a row of an earlier process, as long as it still is to be; return it as it is called here."""
+        adopted = replace(row, id=next(self._ids))
+        self._make_room()
+        self._rows[adopted.id] = adopted
+        age = max(0.0, self._now() - row.time)
+        self._expiry[adopted.id] = self._clock() + max(0.0, lifetime(row.entry.key) - age)
+        if row.entry.key is not None:
+            self._by_key[row.entry.key] = adopted.id
+        return adopted
+
+    def get(self, row_id: int) -> Row | None:
+        """Return a row as it is now; None once it is forgotten."""
+        return self._rows.get(row_id)
+
     def forget(self, row: Row) -> None:
         """Forget a row that should not have been written."""
         if row.id in self._rows:

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from jidget.store.command_log import CommandLog
 from jidget.store.faults import StoreBroken
-from jidget.store.journal import Begun, Ending, Entry, MemoryJournal, Row
+from jidget.store.journal import Begun, Ending, Entry, MemoryJournal, Progress, Row
 
+MOST_KNOWN = 1000
+"""Commands of earlier processes of which a repetition is recognised also while the file cannot be used."""
 MOST_LATE = 1000
 """Notes that wait for the file to come back."""
 
@@ -33,25 +35,47 @@ class SafeJournal:
         self._store = store
         self._memory = MemoryJournal(now=now)
         self._in_file: dict[int, Row] = {}
+        self._known: dict[tuple[int, float], Row] | None = None
         self._late: deque[Callable[[CommandLog], Awaitable[None]]] = deque(maxlen=MOST_LATE)
 
     async def begin(self, entry: Entry) -> Begun:
         """Write a row, unless one with the same key is remembered: then change nothing and return that."""
         begun = await self._memory.begin(entry)
         commands = self._store.commands
-        if begun.repeated or commands is None:
+        if begun.repeated:
             return begun
+        if commands is None:
+            return self._for_later(begun)
         try:
             await self._catch_up(commands)
             in_file = await commands.begin(entry)
         except StoreBroken as error:
             self._store.failed(commands, error)
-            return begun
+            return self._for_later(begun)
         if in_file.repeated:
             self._memory.forget(begun.row)
             return in_file
         self._in_file[begun.row.id] = in_file.row
         return begun
+
+    def _for_later(self, begun: Begun) -> Begun:
+        """Have what was begun in memory written as soon as the file can be used: a crash then must not forget it."""
+        self._late.append(partial(self._adopt, row=begun.row))
+        return begun
+
+    async def _adopt(self, commands: CommandLog, row: Row) -> None:
+        known = self._memory.get(row.id)
+        if known is None:
+            return
+        in_file = await commands.begin(known.entry)
+        if in_file.repeated:
+            return
+        if known.ending is not None:
+            await commands.finish(in_file.row, known.ending)
+            return
+        if known.progress is Progress.DRIVING:
+            await commands.driving(in_file.row)
+        self._in_file[row.id] = in_file.row
 
     async def driving(self, row: Row) -> None:
         """Note that from now on something may move; returns once that is as safe as it ever will be."""
@@ -73,12 +97,18 @@ class SafeJournal:
     # ---- after a start -------------------------------------------------------------------------------------------
 
     async def interrupted(self) -> Sequence[Row]:
-        """Return the commands that an earlier process began and did not end."""
+        """Return the commands that an earlier process began and did not end; ask before this one begins any."""
+        if self._known is None and self._store.commands is not None:
+            remembered = await self._find(partial(CommandLog.remembered, most=MOST_KNOWN))
+            self._known = {(row.id, row.time): self._memory.adopt(row) for row in remembered}
         under_way = {(row.id, row.time) for row in self._in_file.values()}
         return [row for row in await self._find(CommandLog.interrupted) if (row.id, row.time) not in under_way]
 
     async def close_interrupted(self, row: Row, ending: Ending) -> None:
         """Note what became of an interrupted command, and that whoever asked is still to be told."""
+        known = (self._known or {}).get((row.id, row.time))
+        if known is not None:
+            await self._memory.finish(known, ending)
         await self._note(partial(CommandLog.finish, row=row, ending=ending, tell=True))
 
     async def to_tell(self) -> Sequence[Row]:
