@@ -135,3 +135,27 @@ async def test_a_changed_password_does_not_end_what_once_worked(
             await agent.tells("WATCHDOG=1", times=fed + 3)
             assert agent.running
             assert await agent.ends(signal.SIGTERM) == 0
+
+
+async def test_a_password_that_once_worked_is_known_after_a_crash_and_one_that_was_mistyped_since_is_not(
+    server: XmppServer, account: Accounts, tmp_path: Path
+) -> None:
+    pi = account(server, "pi")
+    file = write_config(tmp_path, pi, things=COUNTER)
+    agent = WatchedAgent(tmp_path / "agent", file, WATCHDOG_USEC="200000")
+    await agent.astart()
+    await agent.tells(f"STATUS=online as {pi.jid}/agent")
+    await asyncio.to_thread(agent.kill)
+    server.add_user(pi.name, "another one")
+    async with agent:
+        await agent.tells(f"STATUS={server.host}:{server.port} refused the password of {pi.jid} (not-authorized)")
+        fed = agent.told.count("WATCHDOG=1")
+        await agent.tells("WATCHDOG=1", times=fed + 3)
+        assert agent.running
+        assert await agent.ends(signal.SIGTERM) == 0
+    file = write_config(tmp_path, pi, things=COUNTER, password="a new one with a slip")
+    async with agent:
+        assert await agent.ends() == 77
+    file = write_config(tmp_path, pi, things=COUNTER, password="another one")
+    async with agent:
+        await agent.tells(f"STATUS=online as {pi.jid}/agent")

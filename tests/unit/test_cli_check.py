@@ -26,6 +26,7 @@ def test_all_is_well(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"OK   {file}: pi@example.org/agent",
         "OK   things.machine: system",
         "OK   things.lab: simulated",
+        f"OK   store: {file.parent}/jidget.db is made at the first start",
     ]
 
 
@@ -59,8 +60,9 @@ def test_every_problem_of_the_drivers_is_a_line(file: Path, capsys: pytest.Captu
         '[things.c]\ndriver = "system"\nproperties.lod = { precision = 1 }\n'
     )
     assert main(["check", "--offline", "--config", str(file)]) == 78
-    lines = capsys.readouterr().out.splitlines()
+    *lines, store = capsys.readouterr().out.splitlines()
     assert lines[0] == f"OK   {file}: pi@example.org/agent"
+    assert store.startswith("OK   store: ")
     assert [line.split(": ")[1].partition(" = ")[0] for line in lines[1:]] == [
         "things.a.driver",
         "things.b.options.pin",
@@ -70,6 +72,15 @@ def test_every_problem_of_the_drivers_is_a_line(file: Path, capsys: pytest.Captu
     assert all(line.startswith(f"FAIL {file}: ") for line in lines[1:])
     assert 'Did you mean "system"?' in lines[1]
     assert 'Did you mean "load"?' in lines[4]
+
+
+def test_a_store_that_is_not_ours_is_wrong(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(f'{XMPP}[store]\npath = "notes"\n[things.machine]\ndriver = "system"\n')
+    (file.parent / "notes").write_text("buy seeds\n")
+    assert main(["check", "--offline", "--config", str(file)]) == 78
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == (f"FAIL store: {file.parent}/notes is damaged, or never was one: name another file in store.path")
+    assert (file.parent / "notes").read_text() == "buy seeds\n"
 
 
 def test_no_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +94,7 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(schema)
-    assert schema["properties"].keys() == {"xmpp", "access", "report", "things"}
+    assert schema["properties"].keys() == {"xmpp", "access", "store", "report", "things"}
 
 
 def test_colours(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

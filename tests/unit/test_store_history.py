@@ -77,6 +77,7 @@ async def test_history_is_what_was_sent_and_what_waits(path: Path) -> None:
 async def test_pages_in_any_disorder_have_everything_once_and_in_order(path: Path, seed: int) -> None:
     chance = random.Random(seed)
     made: list[Reading] = []
+    taken: set[tuple[str, int]] = set()
     now = START
     async with killed(path) as store:
         for number in range(6 * SPAN + 37):
@@ -85,7 +86,11 @@ async def test_pages_in_any_disorder_have_everything_once_and_in_order(path: Pat
                 step = chance.choice([-3 * DAY, 40 * DAY, -(START // 2), START // 3])  # the clock is set
             now = max(0, now + step)
             held_back = chance.choice([0, 0, 0, 0, 7_000])
-            made.append(Reading(f"thing{chance.randrange(5)}", TEMPERATURE, float(number), max(0, now - held_back)))
+            thing, time = f"thing{chance.randrange(5)}", max(0, now - held_back)
+            while (thing, time) in taken:  # two of a property at one time are another matter: see below
+                time += 1
+            taken.add((thing, time))
+            made.append(Reading(thing, TEMPERATURE, float(number), time))
         rest = list(made)
         while rest:
             count = chance.randrange(1, 90)
@@ -104,6 +109,43 @@ async def test_pages_in_any_disorder_have_everything_once_and_in_order(path: Pat
             first, last = sorted(chance.choice(made).time + chance.randrange(-2, 3) for _ in range(2))
             inside = [reading for reading in wanted if first <= reading.time <= last]
             assert facts(store.history(first, last, 100_000)) == facts(inside)
+
+
+async def test_a_clock_that_is_set_back_gives_no_time_twice_also_after_a_restart(path: Path) -> None:
+    lived = [Reading("greenhouse", TEMPERATURE, float(n), START + 100 * n) for n in range(2 * SPAN)]
+    again = [Reading("greenhouse", TEMPERATURE, -float(n) - 1, START + 100 * n) for n in range(2 * SPAN)]
+    third = [Reading("greenhouse", TEMPERATURE, n + 0.5, START + 100 * n) for n in range(0, 2 * SPAN, 10)]
+    other = [Reading("lamp", TEMPERATURE, 1.0, START + 100 * n) for n in range(10)]  # of another Thing: no matter
+    async with killed(path) as store:
+        store.append(lived)
+        store.append(other)
+        sent = cut_all(store)
+    async with killed(path) as store:
+        store.append(again[:SPAN])
+        store.append(again[SPAN:])
+        store.append(third)
+        sent += cut_all(store)
+    told = [reading for batch in sent for reading in batch.readings]
+    keys = [(reading.thing, reading.time) for reading in told]
+    assert len(set(keys)) == len(keys) == 4 * SPAN + len(third) + len(other)
+    assert [r.value for r in told] == [r.value for r in (*lived, *other, *again, *third)]
+    assert [r.time for r in told if r.value in range(-2 * SPAN, 0)] == [r.time + 1 for r in again]
+    assert [r.time for r in told[-len(third) :]] == [r.time + 2 for r in third]
+    async with Store(path) as store:
+        found = store.history(*ALL, 100_000)
+        assert sorted(facts(found)) == sorted(facts(told))
+
+
+async def test_the_same_reading_again_is_a_repetition_and_stays_one(path: Path) -> None:
+    async with Store(path) as store:
+        store.append(readings(10))
+        store.flush()
+        store.append(readings(10))
+        same = [Reading("greenhouse", TEMPERATURE, value, START + 50_000) for value in (1.0, 1.0, 2.0, 1.0, 3.0)]
+        store.append(same)
+        times = [reading.time for batch in cut_all(store) for reading in batch.readings]
+    assert times[:10] == times[10:20]
+    assert [time - START - 50_000 for time in times[20:]] == [0, 0, 1, 0, 2]
 
 
 async def test_an_instant_is_not_split_between_pages_whatever_things_it_is_of(path: Path) -> None:

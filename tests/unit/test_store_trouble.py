@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -25,11 +25,14 @@ from tests.support.stores import (
     rebooted,
 )
 
-from jidget.reading import Batch
+from jidget.reading import Batch, Reading
+from jidget.readings.publisher import Publisher
 from jidget.store import database as database_module
 from jidget.store import opening, outbox
 from jidget.store.faults import StoreBroken, StoreDamaged
+from jidget.store.journal import Entry
 from jidget.store.lock import StoreLock
+from jidget.store.safe_journal import SafeJournal
 from jidget.store.store import Store
 
 SOON = 0.02
@@ -268,6 +271,49 @@ async def test_pages_that_rot_in_use_are_noticed_and_survived(path: Path) -> Non
 # ---- what runs at the same time ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "rot",
+    [
+        "UPDATE reading SET value = x'00ff' WHERE id = 30",
+        "UPDATE reading SET value = 'hot' WHERE id = 30",
+        "UPDATE reading SET value = 9e999 WHERE id = 30",
+        "UPDATE reading SET series = 99 WHERE id = 30",
+        "UPDATE reading SET time = 'noon' WHERE id = 30",
+        "UPDATE reading SET time = -5 WHERE id = 30",
+    ],
+)
+async def test_a_reading_that_makes_no_sense_costs_itself_and_no_other(path: Path, rot: str) -> None:
+    async with killed(path) as store:
+        store.append(readings(60))
+    ask(path, rot)
+    async with kept(path) as store:
+        for _ in range(10):  # what a publisher does: it is never told of anything
+            while batch := store.cut(50, backlog=False):
+                store.acknowledge(batch)
+            await until(store, trouble=False)
+            if not store.waiting:
+                break
+        left = {reading.value for reading in store.history(*ALL, 1000)}
+    assert left == {reading.value for reading in readings(60)} - {29 / 4}
+    assert [file for file in path.parent.iterdir() if ".damaged-" in file.name]
+
+
+@pytest.mark.parametrize(
+    "rot", ["arguments = 'rot'", "ending = '{}'", "ending = '[1]'", "asker = x'ff'", "progress = 'gone'"]
+)
+async def test_a_command_that_makes_no_sense_does_not_end_the_agent(path: Path, rot: str) -> None:
+    entry = Entry(key="iq:1", asker="a@example.org/x", face="iq", command="set", target="pump", arguments={})
+    async with killed(path) as store:
+        await SafeJournal(store).begin(entry)
+    ask(path, f"UPDATE command SET {rot}")
+    async with kept(path) as store:
+        journal = SafeJournal(store)
+        await journal.interrupted()
+        await journal.begin(entry)
+        await until(store, trouble=False)
+        assert await journal.interrupted() == []
+
+
 async def test_an_error_of_a_file_that_was_left_does_not_hurt_the_next(path: Path) -> None:
     async with kept(path) as store:
         commands = store.commands
@@ -370,6 +416,50 @@ async def test_full_durability_has_a_batch_on_the_disk_before_it_is_sent(
         sent(store)
         await store.secured()
         assert len(synced) == 2
+
+
+@pytest.mark.parametrize("full", [True, False])
+async def test_the_publisher_sends_no_batch_that_is_not_on_the_disk_where_durability_is_full(
+    path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    on_disk = [0]
+    real = os.fdatasync
+
+    def noted(file: int) -> None:
+        newest = ask(path, "SELECT coalesce(max(id), 0) FROM batch")[0][0]
+        real(file)
+        on_disk.append(int(str(newest)))
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    sent_before: list[bool] = []
+    enough = asyncio.Event()
+
+    class Server:
+        async def ready(self) -> None:
+            pass
+
+        async def publish(self, batch: Batch) -> None:
+            sent_before.append(batch.seq > on_disk[-1])
+            if len(sent_before) == 20:
+                enough.set()
+
+        async def publish_now(self, values: Sequence[Reading]) -> None:
+            raise NotImplementedError
+
+    async with Store(path, full=full) as store:
+        publisher = Publisher(store, Server(), lambda: START / 1000)
+        running = asyncio.create_task(publisher.run())
+        for number in range(20):
+            store.append(readings(1, first=number))
+            publisher.notify()
+            async with asyncio.timeout(10):
+                while len(sent_before) <= number:  # noqa: ASYNC110  # one batch each
+                    await asyncio.sleep(0.001)
+        async with asyncio.timeout(10):
+            await enough.wait()
+        running.cancel()
+        await asyncio.wait((running,))
+    assert any(sent_before) is not full
 
 
 async def test_full_durability_syncs_also_what_cannot_be_sent(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_here(loaded: Loaded, painter: Painter) -> bool:
-    """Print what the file and the drivers show, without any network; return whether it is all right."""
+    """Print what the file, the drivers and the store show, without any network; return whether it is all right."""
+    from jidget.store.inspection import inspect  # noqa: PLC0415  # not for --schema
     from jidget.things.loader import check_things  # noqa: PLC0415  # imports the drivers
 
     config = loaded.config
@@ -64,7 +65,9 @@ def _check_here(loaded: Loaded, painter: Painter) -> bool:
     if not problems:
         for thing_id, thing in config.things.items():
             print(painter.verdict(True, f"things.{thing_id}", thing.driver))
-    return not problems
+    good, found = inspect(config.store.path)
+    print(painter.verdict(good, "store", found))
+    return not problems and good is not False
 
 
 def check_live(config: Config, painter: Painter) -> int:

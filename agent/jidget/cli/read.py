@@ -1,19 +1,28 @@
-"""`jidget read [THING[.PROPERTY]]`: read the hardware, without any network."""
+"""`jidget read [THING[.PROPERTY]]`: what the hardware says, without any network.
+
+An agent that runs has the hardware, so it is asked; else the hardware is ours for as long as we read it.
+"""
 
 import argparse
 import asyncio
 import logging
 import sys
+from pathlib import Path
 
+from jidget.commands.local import Answer, ask_agent, say_told, wanted
 from jidget.config import load
 from jidget.errors import Exit, JidgetError
+from jidget.store.inspection import borrowed
 from jidget.things.directory import Directory, NotFound
 from jidget.things.host import Thing
 from jidget.things.loader import load_things
-from jidget.things.values import MAX_STRING, shorten, show_plain
 from jidget_drivers import EventSource
 
 HELP = "read the hardware once, without any network"
+EPILOG = """
+An agent that runs on this machine with the same configuration is asked for what it reads, as two programs cannot have
+one device. Otherwise the hardware is read by this program.
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,42 +34,42 @@ def run(args: argparse.Namespace) -> int:
     """Read and print; return the exit code."""
     if not args.verbose:  # what goes wrong is printed anyway, and in one line
         logging.getLogger("jidget.things").setLevel(logging.CRITICAL)
-    directory = Directory(load_things(load(args.config, password=False)))
-    things, only = list(directory), None
-    if args.target:
-        try:
-            thing, prop = directory.resolve(args.target, may=lambda _: True, act=False)
-        except NotFound as error:
-            raise JidgetError(str(error)) from error
-        things, only = [thing], prop.name if prop else None
-    failed = asyncio.run(_read_all(things, only))
-    return Exit.FAILED if failed else Exit.OK
+    config = load(args.config, password=False)
+    directory = Directory(load_things(config))
+    try:
+        things, only = wanted(directory, args.target or "")
+    except NotFound as error:
+        raise JidgetError(str(error)) from error
+    answer = _ask(config.store.path, things, only)
+    for line in answer.lines:
+        print(line)
+    for problem in answer.problems:
+        print(problem, file=sys.stderr)
+    return Exit.FAILED if answer.problems else Exit.OK
 
 
-async def _read_all(things: list[Thing], only: str | None) -> bool:
+def _ask(store: Path, things: list[Thing], only: str | None) -> Answer:
+    """Ask the agent that runs, or read the hardware."""
+    target = "" if len(things) != 1 else things[0].id + (f".{only}" if only else "")
+    told = ask_agent(store, target, patience=max((2 * thing.timeout + 5 for thing in things), default=5.0))
+    if told is not None:
+        return told
+    with borrowed(store) as free:
+        if not free:
+            raise JidgetError(
+                f"an agent that runs has the hardware, and cannot be asked (its store is {store}). Try again when it "
+                "has started, or stop it first"
+            )
+        return asyncio.run(_read_all(things, only))
+
+
+async def _read_all(things: list[Thing], only: str | None) -> Answer:
     results = await asyncio.gather(*(_read(thing) for thing in things))
-    failed = False
-    for thing, problem in zip(things, results, strict=True):
-        if problem:
-            failed = True
-            print(f"{thing.id}: {problem}", file=sys.stderr)
-            continue
-        told = [name for name in thing.values if only in (None, name)]
-        for name in told:
-            print(_line(thing, name))
-        if not told:
-            failed = True
-            print(f"{thing.id}{'.' + only if only else ''}: it has told no value", file=sys.stderr)
-    return failed
-
-
-def _line(thing: Thing, name: str) -> str:
-    prop, value = thing.properties[name], thing.values[name].value
-    if isinstance(value, bool):
-        shown = "on" if value else "off"
-    else:
-        shown = shorten(value, MAX_STRING) if isinstance(value, str) else show_plain(prop, value)
-    return f"{thing.id}.{name} {shown}{' ' + prop.unit.value if prop.unit else ''}"
+    answers = [
+        Answer((), (f"{thing.id}: {problem}",)) if problem else say_told(thing, only)
+        for thing, problem in zip(things, results, strict=True)
+    ]
+    return Answer([line for a in answers for line in a.lines], [line for a in answers for line in a.problems])
 
 
 async def _read(thing: Thing) -> str:

@@ -158,7 +158,8 @@ class Interrupted:
     async def _close(self, row: Row, result: Result) -> None:
         entry = row.entry
         jid = entry.asker.partition("/")[0]
-        request = Request(jid=jid, asker=entry.asker, face=Face(entry.face), key=entry.key, age=None)
+        face = Face(entry.face) if entry.face in tuple(Face) else Face.CHAT  # whichever version wrote it
+        request = Request(jid=jid, asker=entry.asker, face=face, key=entry.key, age=None)
         audit(request, _what(row), result)
         ending = ending_of(result)
         await self._journal.close_interrupted(row, ending)

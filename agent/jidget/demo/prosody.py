@@ -86,8 +86,10 @@ class Prosody(XmppServer):
             "password_hash": password_hash,
             "disable_sasl_mechanisms": ["DIGEST-MD5", *(() if scram else SCRAM)],
             "smacks_hibernation_time": hibernation,
-            # Without this, small stanzas written apart wait up to 40 ms for a delayed TCP acknowledgement.
-            "network_settings": {"nagle": False, "opportunistic_writes": True},
+            # Without this, small stanzas written apart wait up to 40 ms for a delayed TCP acknowledgement. Not with
+            # opportunistic_writes: an answer on a TLS connection that the other side has ended without a word (kill -9)
+            # then spins in LuaSec's send for ever, and the whole server with it (0.12.3, lua-sec 1.2).
+            "network_settings": {"nagle": False},
         }
         if rate:
             # Prosody 0.12 reads "b/s" as ten bytes a second (rate_units in mod_limits): so only in "kb/s".

@@ -133,6 +133,8 @@ class Keeper:
     def _without_file(self, error: StoreError) -> None:
         self._no_room = error if isinstance(error, StoreFull) else None
         self._next_try = asyncio.get_running_loop().time() + self._try_again
+        if isinstance(error, StoreDamaged):  # it is put aside, and a new one begun at once
+            self._left.damage, self._next_try = error, 0.0
         self._tell(f"readings are kept in memory only: {error}")
 
     async def _care(self, file: StoreFile) -> None:
@@ -156,8 +158,6 @@ class Keeper:
             dropped=file.readings.dropped,
         )
         self._without_file(error)
-        if self._left.damage is not None:
-            self._next_try = 0.0  # a new one is begun at once
         self._work.set()
 
     async def _close_failed(self) -> None:

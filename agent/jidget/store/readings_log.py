@@ -6,7 +6,9 @@ from typing import Any
 
 from jidget.reading import Batch, Reading
 from jidget.store.database import Database
+from jidget.store.facts import Facts
 from jidget.store.generations import Generations
+from jidget.store.instants import Instants
 from jidget.store.outbox import whole_batch
 from jidget.store.series import Series
 from jidget.store.spans import Spans
@@ -28,6 +30,7 @@ class ReadingsLog:
     After that it must not be used any more: what it has in memory may be ahead of the file.
 
     Attributes:
+        facts: what else the file knows.
         dropped: readings that had to be dropped before the server had them, ever.
     """
 
@@ -36,7 +39,8 @@ class ReadingsLog:
         self._database = database
         self._series = Series(database)
         self._notes: list[tuple[int]] = []
-        self.dropped = self._meta("dropped")
+        self.facts = Facts(database)
+        self.dropped = self.facts.number("dropped")
         newest = database.execute("SELECT id, last FROM batch ORDER BY id DESC LIMIT 1").fetchone()
         self._batch: int
         self._batch, cut_to = newest or (0, 0)
@@ -48,8 +52,9 @@ class ReadingsLog:
         self._last = cut_to if last is None else last
         self._fresh: deque[tuple[int, Reading]] = deque(maxlen=MOST_FRESH)
         self._spans = Spans(database, self._series, self._last)
+        self._instants = Instants(self._spans)
         unacknowledged = database.execute(
-            "SELECT id FROM batch WHERE id > ? AND acknowledged = 0 ORDER BY id", self._meta("settled")
+            "SELECT id FROM batch WHERE id > ? AND acknowledged = 0 ORDER BY id", self.facts.number("settled")
         ).fetchall()
         self._open = dict.fromkeys(number for (number,) in unacknowledged)
         self._held: dict[int, Batch] = {}
@@ -92,7 +97,8 @@ class ReadingsLog:
     def _append(self, readings: Sequence[Reading]) -> None:
         if not readings:
             return
-        rows = [(number, *self._series.row(reading)) for number, reading in enumerate(readings, self._last + 1)]
+        placed = self._instants.place(map(self._series.row, readings))
+        rows = [(number, *row) for number, row in enumerate(placed, self._last + 1)]
         self._database.execute_many("INSERT INTO reading (id, series, time, value) VALUES (?, ?, ?, ?)", rows)
         self._spans.add(self._last + 1, [row[2] for row in rows])
         self._last += len(rows)
@@ -180,7 +186,7 @@ class ReadingsLog:
         """Write the notes that wait for the next commit, and up to where all batches are settled."""
         with self._database.transaction():
             self._write_notes()
-            self._set_meta("settled", next(iter(self._open), self._batch + 1) - 1)
+            self.facts.note("settled", next(iter(self._open), self._batch + 1) - 1)
             self._generations.forget()
 
     def _write_notes(self) -> None:
@@ -258,7 +264,7 @@ class ReadingsLog:
 
     def _count_dropped(self, readings: int) -> None:
         self.dropped += readings
-        self._set_meta("dropped", self.dropped)
+        self.facts.note("dropped", self.dropped)
 
     # ---- what was ------------------------------------------------------------------------------------------------
 
@@ -289,20 +295,3 @@ class ReadingsLog:
         )
         readings = tuple(self._series.reading(*row) for row in rows)
         return Batch(gen=gen, seq=seq, readings=readings, backlog=bool(backlog))
-
-    def fact(self, name: str) -> str | None:
-        """Return a fact that was kept; None if there is none."""
-        row = self._database.execute("SELECT value FROM meta WHERE name = ?", f"fact {name}").fetchone()
-        return None if row is None else str(row[0])
-
-    def keep_fact(self, name: str, text: str) -> None:
-        """Keep a fact."""
-        with self._database.transaction():
-            self._set_meta(f"fact {name}", text)
-
-    def _meta(self, name: str) -> int:
-        row = self._database.execute("SELECT value FROM meta WHERE name = ?", name).fetchone()
-        return 0 if row is None else int(row[0])
-
-    def _set_meta(self, name: str, value: int | str) -> None:
-        self._database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", name, value)

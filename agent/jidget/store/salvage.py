@@ -1,7 +1,6 @@
 """What a damaged store, put aside, still tells of readings that the server does not have."""
 
 import logging
-import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -10,13 +9,13 @@ from urllib.parse import quote
 
 from jidget.reading import Reading
 from jidget.store.readings_log import ReadingsLog
+from jidget.store.series import makes_sense
 from jidget_drivers import Kind, Property, Unit
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 2000
 _NO_END = (1 << 63) - 1
-_YEAR_10000 = 253_402_300_800_000
 
 
 def salvage(aside: Path, into: ReadingsLog) -> int:
@@ -64,7 +63,7 @@ def _read(database: sqlite3.Connection) -> Iterator[Reading]:
             "SELECT series, time, value FROM reading WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)
         ):
             thing, prop = series.get(number, ("", None))
-            if prop is not None and _makes_sense(prop, time, value):
+            if prop is not None and makes_sense(prop, time, value):
                 yield Reading(thing, prop, bool(value) if prop.kind is Kind.BOOLEAN else value, time)
 
 
@@ -74,11 +73,3 @@ def _property(name: str, kind: str, unit: str) -> Property | None:
         return Property(name=name, kind=Kind(kind), unit=Unit(unit) if unit else None, options=options)
     except ValueError:  # damaged, too
         return None
-
-
-def _makes_sense(prop: Property, time: object, value: object) -> bool:
-    if not isinstance(time, int) or not 0 <= time < _YEAR_10000:
-        return False
-    if prop.kind in (Kind.STRING, Kind.ENUM):
-        return isinstance(value, str)
-    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))

@@ -1,13 +1,16 @@
 """Readings as rows: a series (Thing, property, kind, unit) is named once in the file, and pointed to by its number."""
 
+import math
+
 from jidget.reading import Reading
 from jidget.store.database import Database
-from jidget.store.faults import StoreUnusable
+from jidget.store.faults import StoreDamaged, StoreUnusable
 from jidget_drivers import Kind, Property, Scalar, Unit
 
 _Names = tuple[str, str, str, str]
 _Row = tuple[int, int, Scalar]
 _LARGEST = 2**63 - 1
+_YEAR_10000 = 253_402_300_800_000
 _MOST_KNOWN = 10_000
 """Property objects remembered; more than there are, unless somebody makes a new one for each reading."""
 
@@ -44,11 +47,18 @@ class Series:
 
     def as_stored(self, reading: Reading, row: tuple[int, int, int, Scalar]) -> Reading:
         """Return the reading as it will be read again from its row."""
-        return reading if row[3] is reading.value else self.reading(*row[1:])
+        same = row[3] is reading.value and row[2] == reading.time
+        return reading if same else self.reading(*row[1:])
 
     def reading(self, number: int, time: int, value: Scalar) -> Reading:
-        """Return the reading that was stored as this."""
-        thing, prop = self._things[number]
+        """Return the reading that was stored as this.
+
+        Raises:
+            StoreDamaged: it makes no sense: bits have fallen over where SQLite cannot notice it.
+        """
+        thing, prop = self._things.get(number, ("", None))
+        if prop is None or not makes_sense(prop, time, value):
+            raise StoreDamaged(f"the store {self._database.path} is damaged (a reading in it makes no sense)")
         return Reading(thing, prop, bool(value) if prop.kind is Kind.BOOLEAN else value, time)
 
     def _number_of(self, thing: str, prop: Property) -> int:
@@ -77,3 +87,12 @@ class Series:
             ) from error
         self._numbers[names] = number
         self._things[number] = (thing, prop)
+
+
+def makes_sense(prop: Property, time: object, value: object) -> bool:
+    """Whether this can have been stored as a reading of `prop`."""
+    if not isinstance(time, int) or not 0 <= time < _YEAR_10000:
+        return False
+    if prop.kind in (Kind.STRING, Kind.ENUM):
+        return isinstance(value, str)
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))

@@ -10,7 +10,9 @@ from typing import Any
 
 from jidget.reading import Reading
 from jidget.store.database import Database
+from jidget.store.faults import StoreDamaged
 from jidget.store.series import Series
+from jidget_drivers import Scalar
 
 SPAN = 512
 """Row ids in a stretch."""
@@ -30,7 +32,24 @@ class Spans:
             "SELECT coalesce(min(time), ?), coalesce(max(time), ?) FROM reading WHERE id >= ?",
             *(_END, -_END, self._current * SPAN),
         ).fetchone()
-        self._oldest, self._newest = row
+        self._oldest, self._newest = self._times(row)
+
+    @property
+    def newest(self) -> int:
+        """Return the newest time of all; before every time if there is none."""
+        (newest,) = self._database.execute("SELECT max(newest) FROM span").fetchone()
+        return self._newest if newest is None else max(self._newest, *self._times((newest,)))
+
+    def _times(self, found: Sequence[object]) -> tuple[int, ...]:
+        """Return what must be times.
+
+        Raises:
+            StoreDamaged: some are none.
+        """
+        times = tuple(time for time in found if isinstance(time, int))
+        if len(times) != len(found):
+            raise StoreDamaged(f"the store {self._database.path} is damaged (a time in it is none)")
+        return times
 
     def add(self, first: int, times: Sequence[int]) -> None:
         """Note the times of readings that are appended from row id `first` on, in the same transaction."""
@@ -79,6 +98,20 @@ class Spans:
         while 0 < end < len(found) and found[end][0] == found[end - 1][0]:
             end += 1
         return [self._series.reading(series, time, value) for time, _, series, value in found[:end]]
+
+    def values_at(self, series: int, time: int) -> list[Scalar]:
+        """Return the values that a series has at one time (UTC milliseconds)."""
+        found: list[Scalar] = []
+        passed = 0
+        while candidates := self._candidates(time, time, passed):
+            for _, span in candidates:
+                rows = self._database.rows(
+                    "SELECT value FROM reading WHERE id BETWEEN ? AND ? AND time = ? AND series = ?",
+                    *(span * SPAN, span * SPAN + SPAN - 1, time, series),
+                )
+                found += [value for (value,) in rows]
+            passed += len(candidates)
+        return found
 
     def _candidates(self, first: int, last: int, passed: int) -> list[tuple[int, int]]:
         """Return the oldest time and number of stretches that may have something, by oldest time, some at a time."""

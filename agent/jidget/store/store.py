@@ -148,13 +148,13 @@ class Store(Keeper):
 
     def fact(self, name: str) -> str | None:
         """Return a fact that was kept; None if there is none, or while the file cannot be used."""
-        return self._either(lambda readings: readings.fact(name), lambda: None)
+        return self._either(lambda readings: readings.facts.text(f"fact {name}"), lambda: None)
 
     def keep_fact(self, name: str, text: str) -> bool:
         """Keep a fact under a name of its own; return whether it is in the file."""
 
         def in_file(readings: ReadingsLog) -> bool:
-            readings.keep_fact(name, text)
+            readings.facts.keep(f"fact {name}", text)
             return True
 
         return self._either(in_file, lambda: False)
