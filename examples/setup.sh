@@ -40,6 +40,7 @@ mosquitto mosquitto
 nodejs node
 npm npm
 shellcheck shellcheck
+strace strace
 systemd systemd-analyze
 LIST
     return 0

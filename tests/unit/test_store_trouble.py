@@ -32,6 +32,7 @@ from jidget.store import opening, outbox
 from jidget.store.faults import StoreBroken, StoreDamaged
 from jidget.store.journal import Entry
 from jidget.store.lock import StoreLock
+from jidget.store.outbox import MemoryOutbox
 from jidget.store.safe_journal import SafeJournal
 from jidget.store.store import Store
 
@@ -110,10 +111,16 @@ async def test_a_full_disk_is_said_and_survived_and_the_way_back_is_found(
         await until(store, trouble=False)
         assert told[1:] == [""]
         assert store.gen != gen
-        # what waited in the file, then what was kept in memory, in flight or not; then the old batch, as it was
-        assert [content(batch) for batch in store.unacknowledged()] == [content(in_flight[1])]
+        # the old batch, as it was; what waited in the file; then what was sent from memory, as it was
+        old, waited, recent = store.unacknowledged()
+        assert (content(old), content(recent)) == (content(in_flight[1]), content(in_memory))
+        assert facts(waited.readings) == facts(readings(10, first=20))
+        assert waited.backlog
+        assert [content(batch) for batch in store.batches(in_memory.gen, 0, 9, 9)] == [content(in_memory)]
+        store.acknowledge(in_memory)
+        store.acknowledge(waited)
         rest = [reading for batch in cut_all(store) for reading in batch.readings]
-        assert facts(rest) == facts(readings(25, first=20))
+        assert facts(rest) == facts(readings(5, first=40))
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 2
     assert messages[1] == f"readings are kept in the store {path} again"
@@ -143,9 +150,55 @@ async def test_a_start_without_a_disk_begins_in_memory_and_moves_in_when_it_is_t
         assert batch.seq == 1
         (path.parent / "usb").mkdir()
         await until(store, trouble=False)
-        store.acknowledge(batch)  # it was moved, so it is sent again: that harms nobody
+        store.acknowledge(batch)
         rest = [reading for batch in cut_all(store) for reading in batch.readings]
-        assert facts(rest) == facts(readings(3000))
+        assert facts([*batch.readings, *rest]) == facts(readings(3000))
+
+
+async def test_what_the_server_took_from_memory_can_be_asked_for_when_the_file_is_back(path: Path) -> None:
+    async with kept(path) as store:
+        store.append(readings(10))
+        store.acknowledge(sent(store))
+        first = store.gen
+        with no_room():
+            memory = []
+            for number in range(1, 6):
+                store.append(readings(10, first=10 * number))
+                memory.append(sent(store))
+                if number != 4:
+                    store.acknowledge(memory[-1])
+            second = store.gen
+            assert [content(batch) for batch in store.batches(second, 1, 9, 9)] == [content(batch) for batch in memory]
+        await until(store, trouble=False)
+        assert [content(batch) for batch in store.batches(second, 1, 9, 9)] == [content(batch) for batch in memory]
+        assert content(store.unacknowledged()[-1]) == content(memory[3])
+        assert facts(store.history(*ALL, 100)) == facts(readings(60))
+        following: str | None = first
+        last = []
+        while following is not None:  # as a consumer goes from one generation to the next
+            extent = store.extent(following)
+            assert extent is not None
+            last.append(extent[0])
+            following = extent[1]
+        assert (last[0], last[-2:]) == (1, [5, 0])
+        store.append(readings(1, first=60))
+        assert sent(store).id == f"{store.gen}-1"
+    async with Store(path) as store:
+        assert [content(batch) for batch in store.batches(second, 1, 9, 9)] == [content(batch) for batch in memory]
+
+
+def test_what_the_server_has_is_the_first_that_memory_forgets() -> None:
+    memory = MemoryOutbox(most=30)
+    for number in range(5):
+        memory.append(readings(10, first=10 * number))
+        batch = memory.cut(50, backlog=False)
+        assert batch is not None
+        if number < 3:
+            memory.acknowledge(batch)
+    assert [batch.seq for batch in memory.batches] == [3, 4, 5]
+    assert [batch.seq for batch in memory.unacknowledged()] == [4, 5]
+    memory.append(readings(20, first=50))
+    assert ([batch.seq for batch in memory.batches], memory.waiting, memory.dropped) == ([5], 20, 10)
 
 
 async def test_a_file_that_could_not_be_used_at_the_start_keeps_its_generation(path: Path) -> None:

@@ -17,6 +17,8 @@ from jidget.store.outbox import MemoryOutbox
 from jidget.store.readings_log import ReadingsLog
 from jidget.store.salvage import salvage
 
+CUT = 50
+"""Readings in a batch."""
 AT_ONCE = 2000
 """Readings moved in one go, some milliseconds of work."""
 
@@ -71,7 +73,8 @@ async def enter(path: Path, memory: MemoryOutbox, left: Aftermath, now: Callable
         for batch in left.in_flight.values():
             if readings.find(batch.gen, batch.seq) is None:  # another file than the one that it was cut from
                 readings.append(batch.readings)
-        while kept := memory.take(AT_ONCE):  # what is in flight too: to send it twice harms nobody
+        await _adopt(readings, memory)
+        while kept := memory.take(AT_ONCE):
             try:
                 readings.append(kept)
             except StoreBroken:
@@ -85,6 +88,17 @@ async def enter(path: Path, memory: MemoryOutbox, left: Aftermath, now: Callable
         await database.close(in_order=False)
         raise
     return StoreFile(database=database, readings=readings, commands=CommandLog(database, now=now))
+
+
+async def _adopt(readings: ReadingsLog, memory: MemoryOutbox) -> None:
+    """Have the log take over what memory cut; what waits in the log is older, and is cut before."""
+    batches = memory.batches
+    if batches and readings.extent(memory.gen) is None:
+        while readings.waiting:
+            readings.cut(CUT, backlog=True)
+            await asyncio.sleep(0)
+        readings.adopt(batches, memory.last, {batch.seq for batch in memory.unacknowledged()})
+    memory.forget_batches()
 
 
 async def _opened(path: Path, left: Aftermath) -> Database:

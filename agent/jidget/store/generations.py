@@ -35,11 +35,16 @@ class Generations:
         while gen in self._known:
             gen = secrets.token_hex(4)
         with self._database.transaction():
-            number = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM generation").fetchone()[0]
-            self._database.execute("INSERT INTO generation (id, gen, base) VALUES (?, ?, ?)", number, gen, last_batch)
+            number = self.insert(gen, last_batch)
             self._database.execute("UPDATE meta SET value = 0 WHERE name = 'in_doubt'")
         self.gen, self.id, self._base = gen, number, last_batch
+
+    def insert(self, gen: str, last_batch: int) -> int:
+        """Note, in a transaction, one whose numbers were given elsewhere, and return its row id; `renew` after it."""
+        number: int = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM generation").fetchone()[0]
+        self._database.execute("INSERT INTO generation (id, gen, base) VALUES (?, ?, ?)", number, gen, last_batch)
         self._known[gen] = (number, last_batch)
+        return number
 
     def seq(self, batch: int) -> int:
         """Return the SEQ that a batch of the present generation has, by its row id."""

@@ -27,7 +27,8 @@ class MemoryOutbox:
         self._seq = 0
         self._waiting: deque[Reading] = deque()
         self._cut: dict[int, Batch] = {}
-        self._in_batches = 0
+        self._had: dict[int, Batch] = {}
+        self._in_batches = self._in_had = 0
         self._overflows = False
 
     @property
@@ -41,8 +42,10 @@ class MemoryOutbox:
         return self._waiting[0].time if self._waiting else None
 
     def append(self, readings: Sequence[Reading]) -> None:
-        """Keep readings, oldest first; beyond the bound the oldest go, those in batches before those that wait."""
+        """Keep readings, oldest first; beyond the bound the oldest go, what the server has first, what waits last."""
         self._waiting.extend(readings)
+        while self._had and len(self._waiting) + self._in_batches + self._in_had > self._most:
+            self._in_had -= len(self._had.pop(next(iter(self._had))).readings)
         while self._cut and len(self._waiting) + self._in_batches > self._most:
             batch = self._cut.pop(next(iter(self._cut)))
             self._in_batches -= len(batch.readings)
@@ -67,11 +70,7 @@ class MemoryOutbox:
         """Return at once: memory is as safe as it will ever be."""
 
     def take(self, most: int) -> Sequence[Reading]:
-        """Take up to `most` readings out, oldest first: unacknowledged batches' readings, then waiting ones."""
-        for batch in reversed(self._cut.values()):
-            self._waiting.extendleft(reversed(batch.readings))
-        self._cut.clear()
-        self._in_batches = 0
+        """Take up to `most` waiting readings out, oldest first."""
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def put_back(self, readings: Sequence[Reading]) -> None:
@@ -82,10 +81,27 @@ class MemoryOutbox:
         """Return the batches that were cut and not acknowledged, oldest first."""
         return tuple(self._cut.values())
 
+    @property
+    def last(self) -> int:
+        """Return the last SEQ."""
+        return self._seq
+
+    @property
+    def batches(self) -> Sequence[Batch]:
+        """Return the batches that are kept, by SEQ: also such as the server has, for consumers that missed them."""
+        return sorted((*self._had.values(), *self._cut.values()), key=lambda batch: batch.seq)
+
+    def forget_batches(self) -> None:
+        """Forget all batches: somebody else keeps them."""
+        self._cut, self._had = {}, {}
+        self._in_batches = self._in_had = 0
+
     def acknowledge(self, batch: Batch) -> None:
-        """Forget a batch that the server has."""
+        """Note that the server has a batch."""
         if batch.gen == self.gen and self._cut.pop(batch.seq, None) is not None:
             self._in_batches -= len(batch.readings)
+            self._had[batch.seq] = batch
+            self._in_had += len(batch.readings)
         if self._overflows:
             self._overflows = False
             log.warning("the server takes readings again; %d were dropped before it did, in all", self.dropped)

@@ -1,7 +1,7 @@
 """The readings log: every reading is a row before it is sent; a batch is a row that names its readings (DESIGN 4.3)."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from jidget.reading import Batch, Reading
@@ -21,6 +21,7 @@ MOST_HELD = 64
 """Unacknowledged batches held in memory: more than are ever in flight. If there are more, they are read when needed."""
 _LOOKED_AT = 500
 """Batches looked at when some are to be forgotten: enough to pass by a few with times that lie ahead."""
+_READING = "INSERT INTO reading (id, series, time, value) VALUES (?, ?, ?, ?)"
 _BATCH = "SELECT g.gen, b.id - g.base, b.first, b.last, b.backlog FROM batch b JOIN generation g ON g.id = b.generation"
 
 
@@ -99,7 +100,7 @@ class ReadingsLog:
             return
         placed = self._instants.place(map(self._series.row, readings))
         rows = [(number, *row) for number, row in enumerate(placed, self._last + 1)]
-        self._database.execute_many("INSERT INTO reading (id, series, time, value) VALUES (?, ?, ?, ?)", rows)
+        self._database.execute_many(_READING, rows)
         self._spans.add(self._last + 1, [row[2] for row in rows])
         self._last += len(rows)
         self._fresh.extend(zip((row[0] for row in rows), map(self._series.as_stored, readings, rows), strict=True))
@@ -127,6 +128,33 @@ class ReadingsLog:
         if len(self._held) > MOST_HELD:
             del self._held[next(iter(self._held))]
         return batch
+
+    def adopt(self, batches: Sequence[Batch], last: int, unacknowledged: Container[int]) -> None:
+        """Take over batches of one generation that were numbered, up to `last`, while the file could not be used.
+
+        They stay as they were sent; a new generation is begun after them. To be called while nothing waits.
+        """
+        with self._database.transaction():
+            generation = self._generations.insert(batches[0].gen, self._batch)
+            base = self._batch
+            for batch in batches:
+                rows = list(map(self._series.row, batch.readings))
+                self._instants.place(rows)  # only to know them: what was sent keeps its times
+                first = self._last + 1
+                numbered = [(number, *row) for number, row in enumerate(rows, first)]
+                self._database.execute_many(_READING, numbered)
+                self._spans.add(first, [row[1] for row in rows])
+                self._last = self._cut_to = first + len(rows) - 1
+                open_still = batch.seq in unacknowledged
+                self._database.execute(
+                    "INSERT INTO batch (id, generation, first, last, backlog, acknowledged) VALUES (?, ?, ?, ?, ?, ?)",
+                    *(base + batch.seq, generation, first, self._last, int(batch.backlog), int(not open_still)),
+                )
+                if open_still:
+                    self._open[base + batch.seq] = None
+            self._batch = base + last
+        self._database.note(self._batch)
+        self.renew()
 
     def _following(self, most: int) -> list[tuple[int, Reading]]:
         """Return as many waiting readings as make a batch, with their row ids."""

@@ -101,8 +101,9 @@ class SafeJournal:
         if self._known is None and self._store.commands is not None:
             remembered = await self._find(partial(CommandLog.remembered, most=MOST_KNOWN))
             self._known = {(row.id, row.time): self._memory.adopt(row) for row in remembered}
+        found = await self._find(CommandLog.interrupted)
         under_way = {(row.id, row.time) for row in self._in_file.values()}
-        return [row for row in await self._find(CommandLog.interrupted) if (row.id, row.time) not in under_way]
+        return [row for row in found if (row.id, row.time) not in under_way]
 
     async def close_interrupted(self, row: Row, ending: Ending) -> None:
         """Note what became of an interrupted command, and that whoever asked is still to be told."""

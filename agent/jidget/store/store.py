@@ -127,7 +127,7 @@ class Store(Keeper):
         """Return batches of a generation by number, at most `most`, as far as they are kept."""
 
         def in_memory() -> Sequence[Batch]:
-            kept = (*self._left.in_flight.values(), *self._memory.unacknowledged())
+            kept = (*self._left.in_flight.values(), *self._memory.batches)
             return [batch for batch in kept if batch.gen == gen and first <= batch.seq <= last][:most]
 
         return self._either(lambda readings: readings.batches(gen, first, last, most), in_memory)
