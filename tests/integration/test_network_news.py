@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import socket
 import sys
 from asyncio.subprocess import PIPE
 
@@ -39,6 +40,16 @@ async def test_a_wait_ends_when_the_machine_gets_an_address() -> None:
         shell.stdin.write(b"go\n")
         assert await shell.stdout.readline() == b"woken\n"
         assert await shell.wait() == 0
+
+
+async def test_where_the_kernel_tells_nothing_waits_just_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> socket.socket:
+        raise PermissionError(13, "as in some containers")
+
+    monkeypatch.setattr("jidget.xmpp.network._subscribe", refused)
+    network = Network()
+    with network.listening():
+        await network.pause(0.01)
 
 
 async def test_without_news_a_wait_lasts() -> None:

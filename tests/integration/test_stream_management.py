@@ -34,7 +34,7 @@ SWITCH = "<set xmlns='urn:nf:iot:ctr:1.0'><nd id='pump'/><b n='state' v='true'/>
 LIMIT = 20.0
 
 
-def link_of(account: Account, port: int) -> Link:
+def link_of(account: Account, port: int, liveness: float = 5.0) -> Link:
     server = account.server
     login = Login(
         jid=account.jid,
@@ -45,7 +45,7 @@ def link_of(account: Account, port: int) -> Link:
         security="starttls",
         ca_file=server.ca_file,
     )
-    return Link(login, lambda _: None, liveness=5.0, timing=QUICK)
+    return Link(login, lambda _: None, liveness=liveness, timing=QUICK)
 
 
 @asynccontextmanager
@@ -136,11 +136,13 @@ async def test_whatever_is_cut_wherever_all_arrives_and_in_order(server: XmppSer
         while True:
             async with link.session():
                 sessions += 1
+                link.send_again()
                 await link.stay_alive()
 
     async with ChaosProxy(server.host, server.port) as proxy, Client(alice, "phone") as phone:
         phone.xmpp.add_event_handler("message", lambda message: heard.append(message["id"]))
         link = link_of(pi, proxy.port)
+        link.keep_answers(True)
         tasks = len(asyncio.all_tasks())
         keeping = asyncio.create_task(keep(link))
         for cut in range(10):
@@ -271,7 +273,7 @@ async def test_a_link_that_only_brings_and_takes_nothing_is_given_up(
                 async def chatter() -> None:
                     while True:
                         person.says("status")
-                        await asyncio.sleep(0.05)
+                        await asyncio.sleep(0.3)
 
                 chatting = asyncio.create_task(chatter())
                 proxy.stall("up")

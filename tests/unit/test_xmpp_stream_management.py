@@ -99,6 +99,7 @@ def test_more_than_can_be_kept_is_too_much() -> None:
     with pytest.raises(TooMuch):
         for _ in range(100):
             management.sent("x" * (MOST_BYTES // 50))
+    assert management.size <= MOST_BYTES
 
 
 def test_the_server_is_told_how_much_was_received_since_it_began_to_count() -> None:

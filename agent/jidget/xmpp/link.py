@@ -6,30 +6,28 @@ connection: servers bring what waited for us, commands too, without saying how o
 """
 
 import asyncio
-import itertools
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from jidget.errors import JidgetError, LinkError, RequestTimeout, StanzaError
 from jidget.xmpp.login import Login
 from jidget.xmpp.managed_stream import ManagedStream
 from jidget.xmpp.network import Network
+from jidget.xmpp.pending import Pending, Request, stanza_error
 from jidget.xmpp.timing import Timing
 from jidget.xmpp.wire import Wire
-from jidget.xmpp.xml import CLIENT, PING, STANZAS, element, escape, serialise
+from jidget.xmpp.xml import CLIENT, PING, element, escape, serialise
 
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT = 20.0
 PATIENCE = 0.7
 """Parts of the liveness interval that the server may be silent for when it was asked: noticed within 20 s at most."""
-OVERDUE = 60.0
-"""Seconds after which an answer does not come any more, although the server answers other things."""
+BUSY = 1000.0
+"""Bytes a second that come in where a long stanza is on its way to us."""
 AFTER_RESUMING = 3.0
 """Seconds for the first answer after a session was taken over: if there is none, a new one must be begun."""
 SLOWEST = 3000.0
@@ -37,15 +35,6 @@ SLOWEST = 3000.0
 LONGEST = 250_000
 """Bytes of a stanza: servers end the stream over one of 256 KiB (Prosody's default)."""
 _IQ = f"{{{CLIENT}}}iq"
-_ERROR = f"{{{CLIENT}}}error"
-
-
-class _Request(NamedTuple):
-    """A request of ours: from whom an answer counts, and when it was asked, by the loop's clock."""
-
-    senders: frozenset[str | None]
-    answer: asyncio.Future[ET.Element]
-    asked: float
 
 
 class StanzaTooLong(LinkError):
@@ -82,10 +71,7 @@ class Link:
         self.network = Network()
         self._wire = Wire(login, self._on_stanza, self._timing, pause=self.network.pause)
         self._watched = False
-        self._pending: dict[str, _Request] = {}
-        self._ids = itertools.count(1)
-        self._prefix = secrets.token_hex(4)
-        self._answered = 0.0
+        self._pending = Pending()
         self._proved: float | None = None
 
     def tell_gaps(self, on_gap: Callable[[JidgetError | None], None]) -> None:
@@ -112,9 +98,14 @@ class Link:
         """Whether the next session is there already, so that there is nothing to wait for before it."""
         return self._wire.begun
 
+    def proof_age(self) -> float | None:
+        """Return since how many seconds the server has proved that nothing it sends us now is older; None if never."""
+        return boottime() - self._proved if self.connected and self._proved is not None else None
+
     def fresh(self) -> bool:
         """Whether the server proved within the last seconds that what it sends us now is not old (DESIGN 4.5)."""
-        return self.connected and self._proved is not None and boottime() - self._proved <= self._timing.fresh
+        age = self.proof_age()
+        return age is not None and age <= self._timing.fresh
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[ManagedStream]:
@@ -130,7 +121,7 @@ class Link:
         finally:
             self._proved = None
             await self._wire.end()
-            self._fail_pending()
+            self._pending.fail()
 
     async def close(self) -> None:
         """Close what a session that ended may have left behind; call it when none is to follow."""
@@ -138,13 +129,7 @@ class Link:
 
     def _on_closed(self, _closed: object) -> None:
         if not self._watched:  # else whoever watches takes over
-            self._fail_pending()
-
-    def _fail_pending(self) -> None:
-        for request in self._pending.values():
-            if not request.answer.done():
-                request.answer.set_exception(LinkError("the link was lost before the answer came"))
-        self._pending.clear()
+            self._pending.fail()
 
     async def stay_alive(self) -> JidgetError:
         """Keep the session over as many connections as it takes; return why it ended.
@@ -172,41 +157,45 @@ class Link:
         interval = min(self._liveness, self._timing.fresh / 2)
         hears_us = not stream.resumed
         while not stream.closed.done():
-            asked, had = loop.time(), stream.management.acknowledged
+            asked = loop.time()
             stream.ask()
             patience = PATIENCE * self._liveness + stream.management.largest / SLOWEST
             if not hears_us:
                 patience = min(patience, AFTER_RESUMING + stream.management.size / SLOWEST)
-            pong = await self._answers(stream, patience)
-            # What others say is no sign that we are heard; an answer is one, and what the server has of ours.
-            if pong or self._answered >= asked or stream.management.acknowledged != had:
+            if await self._gives_sign(stream, patience):
                 hears_us = True
-                self._fail_overdue()
+                self._pending.fail_overdue(self._wire.since)
             elif not stream.closed.done():
                 if not hears_us:  # Prosody 0.12 takes what we say for the rest of a stanza that was cut
                     stream.management.give_up()
                 await stream.discard()
-                return LinkError(f"the server has been silent for {loop.time() - (self._answered or asked):.0f} s")
+                silence = loop.time() - (self._pending.answered or asked)
+                return LinkError(f"the server has been silent for {silence:.0f} s")
             await asyncio.wait((stream.closed,), timeout=max(0.0, asked + interval - loop.time()))
         return await stream.closed
 
-    def _fail_overdue(self) -> None:
-        """Let go of what the server answers no more, although it answers what came later."""
-        before = asyncio.get_running_loop().time() - OVERDUE
-        if self._wire.since > before:
-            return
-        for request in self._pending.values():
-            if request.asked < before and not request.answer.done():
-                request.answer.set_exception(RequestTimeout(f"the server did not answer within {OVERDUE:.0f} s"))
+    async def _gives_sign(self, stream: ManagedStream, patience: float) -> bool:
+        """Ping; return whether the server answers that or something else, or has more of ours than before.
 
-    async def _answers(self, stream: ManagedStream, patience: float) -> bool:
-        """Ping; return whether the answer came in time."""
+        What others say is no sign that we are heard. But where much comes in, the answer may be behind it.
+        """
+        loop = asyncio.get_running_loop()
+        asked, had = loop.time(), stream.management.acknowledged
         proof = asyncio.create_task(self.prove(timeout=None), name="ping")
         try:
-            await asyncio.wait((proof, stream.closed), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            return proof.done() and not proof.cancelled() and proof.exception() is None
+            while not stream.closed.done():
+                began, brought = loop.time(), stream.brought
+                await asyncio.wait((proof, stream.closed), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                if proof.done() and not proof.cancelled() and proof.exception() is None:
+                    return True
+                if self._pending.answered >= asked or stream.management.acknowledged != had:
+                    return True
+                busy = stream.brought - brought >= BUSY * (loop.time() - began)
+                if not busy or loop.time() - asked >= LONGEST / SLOWEST:
+                    return False
         finally:
             proof.cancel()
+        return False
 
     async def prove(self, *, timeout: float | None = REQUEST_TIMEOUT) -> None:
         """Have the server answer a ping (XEP-0199): a proof that what arrives from now on is not from before it.
@@ -250,32 +239,31 @@ class Link:
         key: str = "",
     ) -> ET.Element:
         """Do as `request` does with a payload that is serialised already."""
-        stanza_id = key or f"{self._prefix}{next(self._ids)}"
-        answer: asyncio.Future[ET.Element] = asyncio.get_running_loop().create_future()
         senders = frozenset((to,)) if to else frozenset((None, self.login.jid, self.full, self.login.domain))
         if to == self.login.jid:
             senders |= {None}
         address = f" to='{escape(to)}'" if to else ""
-        self._pending[stanza_id] = _Request(senders, answer, asyncio.get_running_loop().time())
+        if not self.connected and not self._watched:
+            raise LinkError("not connected")  # and nobody is there to take over
+        stanza_id, request = self._pending.add(key, senders, self._wire.queued / SLOWEST)
         try:
             self._write(f"<iq type='{kind}' id='{escape(stanza_id)}'{address}>{payload}</iq>")
-            reply = await (answer if timeout is None else self._within(timeout, answer, to))
+            reply = await (request.answer if timeout is None else self._within(timeout, request, to))
         finally:
-            self._pending.pop(stanza_id, None)
+            self._pending.remove(stanza_id)
         if reply.get("type") == "error":
             raise stanza_error(reply)
         return reply
 
-    async def _within(self, timeout: float, answer: asyncio.Future[ET.Element], to: str | None) -> ET.Element:
-        """Wait for an answer for so many seconds of one connection."""
+    async def _within(self, timeout: float, request: Request, to: str | None) -> ET.Element:
+        """Wait for an answer for so many seconds of one connection, once the server has the request."""
         loop = asyncio.get_running_loop()
-        asked = loop.time()
-        wait = timeout
+        wait = request.arrived + timeout - loop.time()
         while wait > 0:
-            await asyncio.wait((answer,), timeout=wait)
-            if answer.done():
-                return answer.result()
-            wait = max(asked, self._wire.since) + timeout - loop.time() if self.connected else timeout
+            await asyncio.wait((request.answer,), timeout=wait)
+            if request.answer.done():
+                return request.answer.result()
+            wait = max(request.arrived, self._wire.since) + timeout - loop.time() if self.connected else timeout
         raise RequestTimeout(f"{to or 'the server'} did not answer within {timeout:g} s")
 
     def send(self, stanza: ET.Element) -> None:
@@ -286,31 +274,31 @@ class Link:
         """
         self._write(serialise(stanza))
 
+    async def room(self) -> None:
+        """Wait before something long is sent, until what was sent before is with the server."""
+        await self._wire.room()
+
+    def keep_answers(self, wanted: bool) -> None:
+        """Say whether there is to be another session, for which answers are kept that this one loses."""
+        self._wire.answers.wanted = wanted
+
+    def send_again(self) -> None:
+        """Send the answers that the last session has lost, and those that came when there was none.
+
+        Raises:
+            LinkError: not connected.
+        """
+        for text in self._wire.answers.take():
+            self._wire.write(text)
+
     def _write(self, text: str) -> None:
-        if len(text) > LONGEST:
-            raise StanzaTooLong(f"a stanza of {len(text)} bytes is more than servers take: {text[:60]}…")
+        size = len(text) if text.isascii() else len(text.encode())
+        if size > LONGEST:
+            raise StanzaTooLong(f"a stanza of {size} bytes is more than servers take: {text[:60]}…")
         self._wire.write(text)
 
     def _on_stanza(self, stanza: ET.Element) -> None:
         if stanza.tag == _IQ and stanza.get("type") in ("result", "error"):
-            request = self._pending.get(stanza.get("id", ""))
-            if request is not None and stanza.get("from") in request.senders and not request.answer.done():
-                self._answered = asyncio.get_running_loop().time()
-                request.answer.set_result(stanza)
+            self._pending.settle(stanza)
             return
         self.receive(stanza)
-
-
-def stanza_error(stanza: ET.Element) -> StanzaError:
-    """Return the error that a stanza of type error carries (RFC 6120 8.3)."""
-    condition, text, application = "undefined-condition", "", ""
-    error = stanza.find(_ERROR)
-    for child in error if error is not None else ():
-        namespace, _, name = child.tag[1:].partition("}")
-        if namespace != STANZAS:
-            application = name
-        elif name == "text":
-            text = child.text or ""
-        else:
-            condition = name
-    return StanzaError(condition, text, application)

@@ -70,6 +70,11 @@ class ManagedStream(Stream):
         if self.management.active:
             self._write_raw(ASK)
 
+    @property
+    def unsent(self) -> int:
+        """Return how many bytes wait for the network."""
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
     def fail(self, error: JidgetError) -> None:
         """Drop the connection, for this reason."""
         self._fail(error)
@@ -133,6 +138,7 @@ class ManagedStream(Stream):
         try:
             self.management.acknowledge(xml)
         except BadAcknowledgement as error:
+            self.management.give_up()  # it would be the same with the next connection
             self._fail(LinkError(f"the server acknowledges what we never sent ({error})"))
 
     def _on_session_start(self, event: object) -> None:

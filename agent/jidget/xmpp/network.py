@@ -27,15 +27,13 @@ class Network:
     def listening(self) -> Iterator[None]:
         """Listen to the kernel for the time of the context."""
         try:
-            news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+            news = _subscribe()
         except OSError as error:
             log.debug("no news of the network from the kernel: %s", error)
             yield
             return
         loop = asyncio.get_running_loop()
         with news:
-            news.setblocking(False)
-            news.bind((0, _IPV4_ADDRESSES | _IPV6_ADDRESSES))
             loop.add_reader(news, self._read, news)
             try:
                 yield
@@ -67,3 +65,19 @@ class Network:
             if int.from_bytes(data[4:6], sys.byteorder) == _NEW_ADDRESS:
                 self._changed.set()
             data = data[max(16, (length + 3) & ~3) :]
+
+
+def _subscribe() -> socket.socket:
+    """Return a socket on which the kernel tells of addresses.
+
+    Raises:
+        OSError: it does not, as in some containers.
+    """
+    news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    try:
+        news.setblocking(False)
+        news.bind((0, _IPV4_ADDRESSES | _IPV6_ADDRESSES))
+    except BaseException:
+        news.close()
+        raise
+    return news

@@ -76,6 +76,7 @@ class SensorData:
         self._directory = directory
         self._access = access
         self._past = past
+        self._one_at_a_time = asyncio.Lock()
 
     def attach(self, router: Router) -> None:
         """Answer requests that come by `router`."""
@@ -93,7 +94,9 @@ class SensorData:
                 "feature-not-implemented",
                 "this version keeps no history: ask without from, to, h and batch for the values of now",
             )
-        return (await self._past(query),)
+        async with self._one_at_a_time:  # an answer may be long, and others want to be heard between two of them
+            await self._link.room()
+            return (await self._past(query),)
 
     # ---- what is asked ------------------------------------------------------------------------------------------
 

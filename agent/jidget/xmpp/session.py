@@ -78,12 +78,14 @@ class Session:
             LoginRefused: the password never worked.
             ReplacedError: another client took our resource twice in a short time.
         """
+        self._link.keep_answers(True)
         try:
             with self._link.network.listening():
                 async with self._router.serving(self._link):
                     while True:
                         await self._wait_after(await self._connect_once())
         finally:
+            self._link.keep_answers(False)
             await self._link.close()
 
     async def sign_off(self) -> None:
@@ -96,6 +98,7 @@ class Session:
 
     async def _connect_once(self) -> JidgetError:
         began: float | None = None
+        self._back.clear()
         try:
             async with self._link.session() as stream:
                 began = time.monotonic()
@@ -175,6 +178,7 @@ class Session:
         reason = LinkError("the link was lost")
         try:
             await self._link.prove()  # before our presence: from now on commands can be told fresh from stale
+            self._link.send_again()
             self.since, self.trouble = time.time(), ""
             self._on_change()
             async with asyncio.TaskGroup() as tasks:
@@ -210,7 +214,6 @@ class Session:
 
     async def _come_back(self) -> None:
         """After each gap let publishing go on; after a long one with the current values, as after a new login."""
-        self._back.clear()
         while True:
             await self._back.wait()
             self._back.clear()

@@ -38,6 +38,7 @@ class Stream(ClientXMPP):
     Attributes:
         login: as whom.
         greeted: whether the server ever opened an XMPP stream.
+        brought: how many bytes came in.
         closed: done with the reason, an error, once the connection is gone.
     """
 
@@ -53,6 +54,7 @@ class Stream(ClientXMPP):
         )
         self.login = login
         self.greeted = False
+        self.brought = 0
         self._patience = patience
         self._tried: Address | None = None
         self._answered = False
@@ -156,8 +158,9 @@ class Stream(ClientXMPP):
         return True
 
     def data_received(self, data: bytes | str) -> None:
-        """Note that there is somebody at all."""
+        """Note that there is somebody at all, and how much they say."""
         self._answered = True
+        self.brought += len(data)
         super().data_received(data)
 
     def start_stream_handler(self, xml: ET.Element) -> None:

@@ -5,7 +5,7 @@ is only the bookkeeping, without any I/O; the stream does what it says.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from xml.etree import ElementTree as ET
 
 from jidget.xmpp.xml import element
@@ -15,7 +15,6 @@ FEATURE = f"{{{SM}}}sm"
 ENABLED, RESUMED, FAILED, REQUEST, ANSWER = (f"{{{SM}}}{name}" for name in ("enabled", "resumed", "failed", "r", "a"))
 ASK = f"<r xmlns='{SM}'/>"
 WRAP = 2**32
-_ANSWERS = ("<message ", "<iq type='result'", "<iq type='error'")
 LONGEST_GAP = 120
 """Seconds for which a server is asked to keep the session: as long, people see a device online that lost its power."""
 MOST_BYTES = 4 * 1024 * 1024
@@ -40,12 +39,14 @@ class StreamManagement:
     Attributes:
         id: what a resumption names; empty where the server allows none.
         seconds: how long the server keeps the session without a connection.
+        on_acknowledged: called when the queue got shorter.
     """
 
     def __init__(self) -> None:
         self.id = ""
         self.seconds = 0.0
         self.active = False
+        self.on_acknowledged: Callable[[], None] = lambda: None
         self._received = 0
         self._acknowledged = 0
         self._unacknowledged: deque[str] = deque()
@@ -86,10 +87,10 @@ class StreamManagement:
         """
         if not self.active:
             return False
+        if self._bytes + len(stanza) > MOST_BYTES:
+            raise TooMuch
         self._unacknowledged.append(stanza)
         self._bytes += len(stanza)
-        if self._bytes > MOST_BYTES:
-            raise TooMuch
         self._since_asked += 1
         if self._since_asked < ASK_EVERY and len(stanza) < ASK_AFTER:
             return False
@@ -119,11 +120,8 @@ class StreamManagement:
         for _ in range(count):
             self._bytes -= len(self._unacknowledged.popleft())
         self._acknowledged = int(text)
-
-    @property
-    def answers(self) -> Sequence[str]:
-        """Return of what was not acknowledged the messages and answers: they are for others, who wait for them."""
-        return [stanza for stanza in self._unacknowledged if stanza.startswith(_ANSWERS)]
+        if count:
+            self.on_acknowledged()
 
     @property
     def acknowledged(self) -> int:
