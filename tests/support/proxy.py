@@ -6,9 +6,11 @@ decides whether a connection ends with a FIN, an RST or not at all.
 
 import asyncio
 import socket
+import time
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from tests.support.signals import Signal
 from tests.support.wire import DIRECTIONS, Conditions, Connection, End, Pipe, reset
 
 _DIAL_LIMIT = 10.0
@@ -21,6 +23,8 @@ class ChaosProxy(Conditions):
         target: host and port of the server; may be changed, for new connections.
         accept_hang: new connections are accepted and never answered, as by a frozen server.
         accepted: how many connections there have been.
+        accepted_at: when each of them was made, in monotonic seconds.
+        changed: wakes whoever waits for connections to come or go.
         port: where it listens, on 127.0.0.1.
     """
 
@@ -28,7 +32,8 @@ class ChaosProxy(Conditions):
         super().__init__()
         self.target = (host, port)
         self.accept_hang = False
-        self.accepted = 0
+        self.accepted_at: list[float] = []
+        self.changed = Signal()
         self.port = 0
         self._listener: socket.socket | None = None
         self._listening = False
@@ -36,7 +41,6 @@ class ChaosProxy(Conditions):
         self._hanging: set[socket.socket] = set()
         self._group = asyncio.TaskGroup()
         self._main: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
 
     async def start(self) -> None:
         """Listen on a free port of loopback."""
@@ -66,14 +70,17 @@ class ChaosProxy(Conditions):
         await self.close()
 
     @property
+    def accepted(self) -> int:
+        return len(self.accepted_at)
+
+    @property
     def open(self) -> int:
         """How many connections go through it at the moment."""
         return len(self._connections)
 
     async def carries(self, count: int) -> None:
         """Wait until so many connections go through it."""
-        while len(self._connections) != count:
-            await self._changed.wait()
+        await self.changed.until(lambda: len(self._connections) == count)
 
     def cut(self, how: Literal["rst", "fin"] = "rst") -> int:
         """End all connections at both sides: RST, or FIN without a closing word. Return how many."""
@@ -130,13 +137,14 @@ class ChaosProxy(Conditions):
         except (BlockingIOError, ConnectionAbortedError):  # the client gave up first
             return
         client.setblocking(False)
-        self.accepted += 1
+        self.accepted_at.append(time.monotonic())
         if self.accept_hang:
             self._hanging.add(client)
+            self.changed()
             return
         connection = Connection(client)
         self._connections.add(connection)
-        self._note_change()
+        self.changed()
         self._group.create_task(self._serve(connection), name=f"proxy connection {self.accepted}")
 
     async def _serve(self, connection: Connection) -> None:
@@ -145,7 +153,7 @@ class ChaosProxy(Conditions):
             end = await self._carry(connection)
         finally:
             self._connections.discard(connection)
-            self._note_change()
+            self.changed()
             left = await connection.part(end)
             if left is not None:
                 self._hanging.add(left)
@@ -178,10 +186,6 @@ class ChaosProxy(Conditions):
         for connection in self._connections:
             connection.finish(end)
         return len(self._connections)
-
-    def _note_change(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
 
     def _drop_hanging(self) -> None:
         while self._hanging:
