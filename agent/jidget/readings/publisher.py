@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from jidget.errors import LinkError, PublishRefused
 from jidget.ports import Outbox, Uplink
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 MOST_READINGS = 50
 """Readings in one batch."""
 MOST_IN_FLIGHT = 8
-"""Batches sent and not yet answered: result matching costs more with each, and the server gains nothing."""
+"""Batches sent and not yet answered."""
 WINDOW_SPAN = 2.0
 """Seconds: no more bytes are in flight than were acknowledged in this time, so a throttled server is not drowned."""
 BACKLOG_AGE = 60_000
@@ -22,16 +22,24 @@ BACKLOG_AGE = 60_000
 
 
 class Publisher:
-    """Publishes for ever; a batch leaves the outbox only by the server's result."""
+    """Publishes for ever; a batch leaves the outbox only by the server's result.
+
+    Attributes:
+        most_readings: in one batch.
+    """
 
     def __init__(self, outbox: Outbox, uplink: Uplink, now: Callable[[], float]) -> None:
         self._outbox = outbox
         self._uplink = uplink
         self._now = now
+        self.most_readings = MOST_READINGS
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
+        self._repeats: Iterator[Batch] = iter(())
         self._in_flight: dict[str, int] = {}
+        self._bytes_in_flight = 0
         self._acknowledged: deque[tuple[float, int]] = deque()
+        self._bytes_acknowledged = 0
         self._refused: set[str] = set()
         self._refusals: set[str] = set()
         self._lost: LinkError | None = None
@@ -77,32 +85,41 @@ class Publisher:
         return not self._outbox.unacknowledged()
 
     async def _send_until_lost(self, sending: asyncio.TaskGroup) -> LinkError:
-        repeats = iter(self._outbox.unacknowledged())
-        while True:
-            if self._lost is not None:
-                return self._lost
+        self._look_again = True
+        while self._lost is None:
             if self._look_again:
                 self._look_again = False
-                repeats = iter(self._outbox.unacknowledged())
+                self._repeats = iter(self._outbox.unacknowledged())
             self._wake.clear()
-            while self._room():
-                batch = next((batch for batch in repeats if self._waits_for_sending(batch)), None) or self._next()
-                if batch is None:
-                    break
-                self._in_flight[batch.id] = _weight(batch)
-                sending.create_task(self._send(batch), name=f"publish {batch.id}")
+            self._send_more(sending)
             await self._wake.wait()
+        return self._lost
+
+    def _send_more(self, sending: asyncio.TaskGroup) -> None:
+        while (batch := self._take()) is not None:
+            sending.create_task(self._send(batch, sending), name=f"publish from {batch.id}")
+
+    def _take(self) -> Batch | None:
+        """Take the batch that is to be sent next; None if there is none, or no room for it now."""
+        if self._lost is not None or not self._room():
+            return None
+        batch = next((batch for batch in self._repeats if self._waits_for_sending(batch)), None) or self._next()
+        if batch is not None:
+            weight = _weight(batch)
+            self._in_flight[batch.id] = weight
+            self._bytes_in_flight += weight
+        return batch
 
     def _waits_for_sending(self, batch: Batch) -> bool:
         return batch.id not in self._in_flight and batch.id not in self._refused
 
     def _next(self) -> Batch | None:
         """Cut a batch: at once when nothing is in flight, else only a full one."""
-        if self._in_flight and self._outbox.waiting < MOST_READINGS:
+        if self._in_flight and self._outbox.waiting < self.most_readings:
             return None
         oldest = self._outbox.oldest_waiting
         backlog = oldest is not None and oldest < self._now() * 1000 - BACKLOG_AGE
-        return self._outbox.cut(MOST_READINGS, backlog=backlog)
+        return self._outbox.cut(self.most_readings, backlog=backlog)
 
     def _room(self) -> bool:
         if not self._in_flight:
@@ -111,24 +128,33 @@ class Publisher:
             return False
         horizon = asyncio.get_running_loop().time() - WINDOW_SPAN
         while self._acknowledged and self._acknowledged[0][0] < horizon:
-            self._acknowledged.popleft()
-        return sum(self._in_flight.values()) < sum(size for _, size in self._acknowledged)
+            self._bytes_acknowledged -= self._acknowledged.popleft()[1]
+        return self._bytes_in_flight < self._bytes_acknowledged
 
-    async def _send(self, batch: Batch) -> None:
-        try:
-            await self._outbox.secured()
-            await self._uplink.publish(batch)
-        except LinkError as error:
-            self._lost = error
-        except PublishRefused as error:
-            self._refuse(batch, error)
-        else:
-            self._outbox.acknowledge(batch)
-            self._acknowledged.append((asyncio.get_running_loop().time(), self._in_flight[batch.id]))
-        finally:
-            del self._in_flight[batch.id]
-            self._wake.set()
-            self._progress.set()
+    async def _send(self, batch: Batch | None, sending: asyncio.TaskGroup) -> None:
+        """Send a batch, and after each answer the next one, while there is one and room for it."""
+        while batch is not None:
+            try:
+                await self._outbox.secured()
+                await self._uplink.publish(batch)
+            except LinkError as error:
+                self._lost = error
+                self._wake.set()
+            except PublishRefused as error:
+                self._refuse(batch, error)
+            else:
+                self._outbox.acknowledge(batch)
+                weight = self._in_flight[batch.id]
+                self._acknowledged.append((asyncio.get_running_loop().time(), weight))
+                self._bytes_acknowledged += weight
+            finally:
+                self._bytes_in_flight -= self._in_flight.pop(batch.id)
+                self._progress.set()
+            if self._in_flight:
+                await asyncio.sleep(0)  # what waited for this one's answer goes before the next batch is cut
+            batch = self._take()
+            if batch is not None:
+                self._send_more(sending)
 
     def _refuse(self, batch: Batch, error: PublishRefused) -> None:
         """Let the others go on; this one is offered again after a new login. One line a reason and login."""

@@ -72,6 +72,7 @@ class Link:
         self._wire = Wire(login, self._on_stanza, self._timing, pause=self.network.pause)
         self._watched = False
         self._pending = Pending()
+        self._ourselves = frozenset((None, login.jid, self.full, login.domain))
         self._proved: float | None = None
 
     def tell_gaps(self, on_gap: Callable[[JidgetError | None], None]) -> None:
@@ -239,11 +240,9 @@ class Link:
         key: str = "",
     ) -> ET.Element:
         """Do as `request` does with a payload that is serialised already."""
-        senders = frozenset((to,)) if to else frozenset((None, self.login.jid, self.full, self.login.domain))
-        if to == self.login.jid:
-            senders |= {None}
+        senders = self._ourselves if to is None else frozenset((to, None) if to == self.login.jid else (to,))
         address = f" to='{escape(to)}'" if to else ""
-        if not self.connected and not self._watched:
+        if not self._watched and not self.connected:
             raise LinkError("not connected")  # and nobody is there to take over
         stanza_id, request = self._pending.add(key, senders, self._wire.queued / SLOWEST)
         try:

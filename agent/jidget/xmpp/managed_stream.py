@@ -1,5 +1,6 @@
 """A connection under stream management (XEP-0198): it begins a session of its own, or takes over one cut off."""
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from jidget.xmpp.xml import CLIENT, serialise
 
 log = logging.getLogger(__name__)
 
+ANSWER_WITHIN = 0.01
+"""Seconds in which the server's question how much we have is answered: mostly with what is written next anyway."""
 _FEATURES = "{http://etherx.jabber.org/streams}features"
 _STANZAS = frozenset(f"{{{CLIENT}}}{name}" for name in ("iq", "message", "presence"))
 
@@ -63,12 +66,29 @@ class ManagedStream(Stream):
         self._earlier = earlier
         self._on_bound = on_bound
         self._offered = False
+        self._owes: asyncio.TimerHandle | None = None
         self._held: ET.Element | None = None
 
     def ask(self) -> None:
         """Ask the server how much it has, so that the queue gets shorter."""
         if self.management.active:
             self._write_raw(ASK)
+
+    def write_stanza(self, text: str, *, ask: bool) -> None:
+        """Send a stanza, and with it what is to be said of the counts: a packet of its own costs more than a stanza."""
+        if self._owes is not None:
+            self._owes.cancel()
+            self._owes = None
+            text = self.management.answer() + text
+        self.write(text + ASK if ask else text)
+
+    def _owe(self) -> None:
+        if self._owes is None:
+            self._owes = self.loop.call_later(ANSWER_WITHIN, self._pay)
+
+    def _pay(self) -> None:
+        self._owes = None
+        self._write_raw(self.management.answer())
 
     @property
     def unsent(self) -> int:
@@ -88,7 +108,7 @@ class ManagedStream(Stream):
             case tag if tag == _FEATURES and self.authenticated:
                 self._on_features(xml)
             case tag if tag == REQUEST:
-                self._write_raw(self.management.answer())
+                self._owe()
             case tag if tag == ANSWER:
                 self._acknowledge(xml)
             case tag if tag == ENABLED:

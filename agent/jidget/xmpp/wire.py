@@ -121,9 +121,7 @@ class Wire:
             stream.fail(LinkError("the server does not take what it is sent"))
             raise LinkError("too much waits for the server") from None
         if self.connected:
-            stream.write(text)
-            if ask:
-                stream.ask()
+            stream.write_stanza(text, ask=ask)
         elif not stream.management.resumable:
             raise LinkError("not connected")
 

@@ -32,6 +32,7 @@ _XML = "http://www.w3.org/XML/1998/namespace"
 # XML 1.0 2.2 Char: what may not stand in a document even escaped. A server closes the stream over one of these.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _SPECIAL = re.compile("[&<>'\"]")
+_UNSAFE = re.compile(_ILLEGAL.pattern.removesuffix("]") + "&<>'\"]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"}
 
 
@@ -42,6 +43,8 @@ def legal(text: str) -> str:
 
 def escape(text: str) -> str:
     """Return `text` fit for character data and for attributes in either quotes."""
+    if _UNSAFE.search(text) is None:
+        return text
     text = legal(text)
     return _SPECIAL.sub(lambda match: _ENTITIES[match[0]], text)
 
