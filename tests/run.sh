@@ -6,6 +6,7 @@
 #   ./tests/run.sh unit -x -k words     what follows the parts goes to pytest
 #
 # JIDGET_TEST_LIMIT=15m   how long the tests may take together before they are stopped and say where they hung
+# JIDGET_TEST_WORKERS=3   how many processes run them, each with its own servers; 0 for this one alone (to debug)
 set -euo pipefail
 
 tests=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
@@ -17,6 +18,8 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 all_parts=(lint unit contract integration system)
 coverage_floor=80
 limit=${JIDGET_TEST_LIMIT:-15m}
+# Tests wait for servers and links more than they compute, so one process more than there are cores.
+workers=${JIDGET_TEST_WORKERS:-$(($(nproc) + 1))}
 # A test that is silent for so long gets the stacks of all threads printed.
 stack_after=120
 
@@ -63,7 +66,8 @@ run_tests() {
     heading "pytest"
     # --foreground: Ctrl-C reaches pytest. SIGINT: fixtures stop their servers, and pytest says where it was.
     timeout --foreground --signal=INT --kill-after=30s "$limit" \
-        "$python" -m pytest -m "not hardware" -o faulthandler_timeout="$stack_after" "${strict[@]}" "$@" || status=$?
+        "$python" -m pytest -m "not hardware" -o faulthandler_timeout="$stack_after" \
+        --numprocesses "$workers" --dist loadfile "${strict[@]}" "$@" || status=$?
     if [[ $status -eq 124 || $status -eq 137 ]]; then
         printf '%sstopped:%s the tests did not end within %s; the stacks above show where they were\n' \
             "$red" "$plain" "$limit"
