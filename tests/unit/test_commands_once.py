@@ -255,6 +255,51 @@ async def test_waiting_for_a_turn_ends_when_the_command_would_be_old() -> None:
     assert board.written == [("state", True), ("state", False)]
 
 
+class Slow(MemoryJournal):
+    """A journal whose disk takes its time before anything may move."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+
+    async def driving(self, row: Row) -> None:
+        await super().driving(row)
+        self.asked.set()
+        await self.gate.wait()
+
+
+@pytest.mark.parametrize(("age", "late"), [(20.0, True), (10.0, False)])
+async def test_what_becomes_old_while_the_disk_is_waited_for_is_refused(age: float, late: bool) -> None:
+    board = relay()
+    house = House(thing("pump", board), journal=(journal := Slow()))
+    async with running(*house.directory):
+        task = asyncio.create_task(set_pump(house, age=age))
+        await soon(journal.asked.wait())
+        house.clock.advance(14)
+        journal.gate.set()
+        result = await soon(task)
+        (row,) = rows(house)
+    assert (result.reason is Reason.STALE) is late
+    assert bool(board.written) is not late
+    assert row.progress is Progress.ENDED
+    assert row.ending is not None
+    assert row.ending.outcome == ("refused" if late else "done")
+
+
+async def test_whoever_loses_the_right_while_the_disk_is_waited_for_is_refused() -> None:
+    board = relay()
+    house = House(thing("pump", board), journal=(journal := Slow()))
+    async with running(*house.directory):
+        task = asyncio.create_task(set_pump(house, jid=BOB))
+        await soon(journal.asked.wait())
+        house.commands._access = Access({}, "pi@example.org")
+        journal.gate.set()
+        result = await soon(task)
+    assert (result.outcome, result.reason) == (Outcome.REFUSED, Reason.FORBIDDEN)
+    assert board.written == []
+
+
 async def test_what_is_old_is_called_old_also_where_it_would_have_to_wait() -> None:
     board = relay()
     house = House(thing("pump", board, timeout=PATIENCE))

@@ -1,7 +1,7 @@
 """Carrying out a command that acts: once, in time, one at a time on each Thing (DESIGN 3, 4.5).
 
-journal row under the request's key → freshness → turn of the Thing → access again → journal "driving" → driver, read
-back → journal outcome.
+journal row under the request's key → freshness → turn of the Thing → freshness and access → journal "driving" →
+freshness and access again, as the disk may have been slow → driver, read back → journal outcome.
 """
 
 import asyncio
@@ -99,11 +99,16 @@ class Execution:
     async def _drive(self, request: Request, plan: Plan, row: Row, arrived: float) -> Result:
         self._require_fresh(request, arrived)
         async with self._turn(plan.thing, request, arrived):
-            self._require_fresh(request, arrived)
-            if not self._may_act(request.jid, plan.thing):
-                raise Refusal(Reason.FORBIDDEN, f"you may not act on {plan.thing.id}")
+            self._require_leave(request, plan.thing, arrived)
             await self._journal.driving(row)
+            self._require_leave(request, plan.thing, arrived)  # the disk may have been waited for
             return await plan.drive()
+
+    def _require_leave(self, request: Request, thing: Thing, arrived: float) -> None:
+        """Refuse what has become old, or forbidden, while it waited."""
+        self._require_fresh(request, arrived)
+        if not self._may_act(request.jid, thing):
+            raise Refusal(Reason.FORBIDDEN, f"you may not act on {thing.id}")
 
     def _age(self, request: Request, arrived: float) -> float | None:
         return None if request.age is None else request.age + self._clock() - arrived

@@ -7,6 +7,7 @@ driven twice is worse than a slow one.
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jidget.store.database import Database
@@ -32,23 +33,36 @@ class CommandLog:
 
     async def begin(self, entry: Entry) -> Begun:
         """Write a row, unless one with the same key is remembered: then change nothing and return that."""
-        now = self._now()
         with self._database.transaction():
-            if entry.key is not None:
-                self._database.execute(
-                    "UPDATE command SET key = NULL WHERE key = ? AND progress = 'ended' AND time >= ? AND expires < ?",
-                    *(entry.key, CLOCK_UNSET, now),
-                )
-                earlier = self._database.execute(_SELECT + " WHERE key = ?", entry.key).fetchone()
-                if earlier is not None:
-                    return Begun(self._row(earlier), repeated=True)
-            number = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM command").fetchone()[0]
+            return self._begin(entry)
+
+    def adopt(self, row: Row) -> Begun:
+        """Write a row that was begun, and perhaps ended, while the file could not be used: in one go, like `begin`."""
+        with self._database.transaction():
+            begun = self._begin(row.entry)
+            if begun.repeated:
+                return begun
+            adopted = replace(begun.row, progress=row.progress, ending=row.ending)
+            self._change(adopted, row.progress, None if row.ending is None else _write(row.ending))
+        return Begun(adopted, repeated=False)
+
+    def _begin(self, entry: Entry) -> Begun:
+        now = self._now()
+        if entry.key is not None:
             self._database.execute(
-                "INSERT INTO command (id, key, time, expires, asker, face, name, target, arguments, progress)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                *(number, entry.key, now, now + lifetime(entry.key), entry.asker, entry.face, entry.command),
-                *(entry.target, json.dumps(dict(entry.arguments)), Progress.ASKED.value),
+                "UPDATE command SET key = NULL WHERE key = ? AND progress = 'ended' AND time >= ? AND expires < ?",
+                *(entry.key, CLOCK_UNSET, now),
             )
+            earlier = self._database.execute(_SELECT + " WHERE key = ?", entry.key).fetchone()
+            if earlier is not None:
+                return Begun(self._row(earlier), repeated=True)
+        number = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM command").fetchone()[0]
+        self._database.execute(
+            "INSERT INTO command (id, key, time, expires, asker, face, name, target, arguments, progress)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(number, entry.key, now, now + lifetime(entry.key), entry.asker, entry.face, entry.command),
+            *(entry.target, json.dumps(dict(entry.arguments)), Progress.ASKED.value),
+        )
         return Begun(Row(id=number, entry=entry, time=now, progress=Progress.ASKED), repeated=False)
 
     async def driving(self, row: Row) -> None:
@@ -60,7 +74,7 @@ class CommandLog:
     async def finish(self, row: Row, ending: Ending, *, tell: bool = False) -> None:
         """Note how it ended, and if so that whoever asked is still to be told."""
         with self._database.transaction():
-            self._change(row, Progress.ENDED, json.dumps([ending.outcome, ending.note, ending.reason, ending.fields]))
+            self._change(row, Progress.ENDED, _write(ending))
             if tell:
                 self._mark(row, tell=True)
 
@@ -126,6 +140,10 @@ class CommandLog:
             raise StoreDamaged(
                 f"the store {self._database.path} is damaged (a command in it makes no sense)"
             ) from error
+
+
+def _write(ending: Ending) -> str:
+    return json.dumps([ending.outcome, ending.note, ending.reason, ending.fields])
 
 
 def _read(row: Sequence[Any]) -> Row:

@@ -41,7 +41,7 @@ class Aftermath:
         aside: where it was put, until what can be read in it was taken over.
         in_doubt: whether it may lack batch numbers that were used.
         in_flight: batches of it that were sent and not acknowledged, by id; they are sent again from here.
-        arrived: those that the server acknowledged since.
+        arrived: batches of it that the server acknowledged since.
         dropped: how many readings it knew to have been dropped.
     """
 
@@ -60,6 +60,9 @@ class Aftermath:
 async def enter(path: Path, memory: MemoryOutbox, left: Aftermath, now: Callable[[], float]) -> StoreFile:
     """Open a store file and move into it what memory kept. What it cannot take stays in memory.
 
+    Others go on meanwhile: they append to `memory`, cut, acknowledge. When this returns all of it is in the file, if
+    whoever awaits it (no task between) uses the file before the event loop goes on.
+
     Raises:
         StoreUnusable: it is not ours to use.
         StoreBroken: it cannot be used now.
@@ -70,17 +73,11 @@ async def enter(path: Path, memory: MemoryOutbox, left: Aftermath, now: Callable
         if left.aside is not None:
             await database.in_thread(salvage, left.aside, readings)
             left.aside = None
-        for batch in left.in_flight.values():
+        for batch in list(left.in_flight.values()):
             if readings.find(batch.gen, batch.seq) is None:  # another file than the one that it was cut from
                 readings.append(batch.readings)
-        await _adopt(readings, memory)
-        while kept := memory.take(AT_ONCE):
-            try:
-                readings.append(kept)
-            except StoreBroken:
-                memory.put_back(kept)
-                raise
-            await asyncio.sleep(0)
+                del left.in_flight[batch.id]  # from here on it is the file that sends them: also if entering fails
+        await _move(memory, readings)
         readings.count_dropped(memory.dropped)
         for batch in left.arrived:
             readings.acknowledge(batch.gen, batch.seq)
@@ -90,15 +87,47 @@ async def enter(path: Path, memory: MemoryOutbox, left: Aftermath, now: Callable
     return StoreFile(database=database, readings=readings, commands=CommandLog(database, now=now))
 
 
-async def _adopt(readings: ReadingsLog, memory: MemoryOutbox) -> None:
-    """Have the log take over what memory cut; what waits in the log is older, and is cut before."""
-    batches = memory.batches
-    if batches and readings.extent(memory.gen) is None:
-        while readings.waiting:
-            readings.cut(CUT, backlog=True)
+async def _move(memory: MemoryOutbox, readings: ReadingsLog) -> None:
+    """Move all that memory has: also what comes while others have the loop. They do not have it after the last look."""
+    while memory.batches or memory.waiting:
+        if memory.batches:
+            while readings.waiting:  # it is older than what memory cut
+                readings.cut(CUT, backlog=True)
+                await asyncio.sleep(0)
+            readings.note_cut()
+            _adopt(memory, readings)
+        _take(memory, readings)
+        while memory.waiting:
             await asyncio.sleep(0)
-        readings.adopt(batches, memory.last, {batch.seq for batch in memory.unacknowledged()})
-    memory.forget_batches()
+            _take(memory, readings)
+
+
+def _adopt(memory: MemoryOutbox, readings: ReadingsLog) -> None:
+    """Have the log take over what memory cut, a generation at a time; nothing waits in the log.
+
+    What is cut afterwards belongs to another generation. So one that the log knows is there as a whole, also where the
+    commit that brought it seemed to fail.
+    """
+    memory.end_generation()
+    for generation in memory.ended:
+        if readings.extent(generation.gen) is None:
+            if generation.batches:
+                readings.adopt(generation)
+        else:
+            for batch in generation.batches:
+                if batch.seq not in generation.unacknowledged:
+                    readings.acknowledge(batch.gen, batch.seq)
+        memory.forget(generation.gen)
+
+
+def _take(memory: MemoryOutbox, readings: ReadingsLog) -> None:
+    """Have the log take over some of what waits in memory."""
+    kept = memory.take(AT_ONCE)
+    try:
+        readings.append(kept)
+    except StoreBroken:
+        memory.put_back(kept)
+        raise
 
 
 async def _opened(path: Path, left: Aftermath) -> Database:

@@ -27,20 +27,20 @@ class Generations:
         if keep and rows:
             self.gen, self.id, self._base = rows[-1]
         else:
-            self.renew(last_batch)
+            with database.transaction():
+                self.begin(last_batch)
 
-    def renew(self, last_batch: int) -> None:
-        """Begin another one: the next batch's SEQ is 1."""
+    def begin(self, last_batch: int) -> None:
+        """Begin another one, in a transaction: the next batch's SEQ is 1."""
         gen = secrets.token_hex(4)
         while gen in self._known:
             gen = secrets.token_hex(4)
-        with self._database.transaction():
-            number = self.insert(gen, last_batch)
-            self._database.execute("UPDATE meta SET value = 0 WHERE name = 'in_doubt'")
+        number = self.insert(gen, last_batch)
+        self._database.execute("UPDATE meta SET value = 0 WHERE name = 'in_doubt'")
         self.gen, self.id, self._base = gen, number, last_batch
 
     def insert(self, gen: str, last_batch: int) -> int:
-        """Note, in a transaction, one whose numbers were given elsewhere, and return its row id; `renew` after it."""
+        """Note, in a transaction, one whose numbers were given elsewhere, and return its row id; `begin` after it."""
         number: int = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM generation").fetchone()[0]
         self._database.execute("INSERT INTO generation (id, gen, base) VALUES (?, ?, ?)", number, gen, last_batch)
         self._known[gen] = (number, last_batch)

@@ -138,7 +138,10 @@ class MemoryJournal:
         self._change(row, Progress.ENDED, ending)
 
     def adopt(self, row: Row) -> Row:
-        """Remember a row of an earlier process, as long as it still is to be; return it as it is called here."""
+        """Remember a row of an earlier process, as long as it still is to be; return it as it is called here.
+
+        Its key must be none that is remembered already; see `knows`.
+        """
         adopted = replace(row, id=next(self._ids))
         self._make_room()
         self._rows[adopted.id] = adopted
@@ -147,6 +150,10 @@ class MemoryJournal:
         if row.entry.key is not None:
             self._by_key[row.entry.key] = adopted.id
         return adopted
+
+    def knows(self, key: str | None) -> bool:
+        """Whether a row with this key is remembered."""
+        return key in self._by_key
 
     def get(self, row_id: int) -> Row | None:
         """Return a row as it is now; None once it is forgotten."""
@@ -180,7 +187,7 @@ class MemoryJournal:
     def _forget(self, row_id: int) -> None:
         key = self._rows.pop(row_id).entry.key
         del self._expiry[row_id]
-        if key is not None:
+        if key is not None and self._by_key.get(key) == row_id:
             del self._by_key[key]
 
 

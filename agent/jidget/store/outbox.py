@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from jidget.reading import Batch, Reading, weight_of
 
@@ -17,8 +18,30 @@ LARGEST = 64 * 1024
 """Bytes at which an instant of a Thing is split after all: servers end the stream over a stanza of 256 KiB."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """The batches of a generation that is complete.
+
+    Attributes:
+        gen: its name.
+        last: its last SEQ.
+        batches: those that are kept, by SEQ.
+        unacknowledged: the SEQ of those among them that the server is not known to have.
+    """
+
+    gen: str
+    last: int
+    batches: Sequence[Batch]
+    unacknowledged: frozenset[int]
+
+
 class MemoryOutbox:
-    """See `jidget.ports.Outbox`. Its GEN is new with every start, as its SEQ begins anew."""
+    """See `jidget.ports.Outbox`. Its GEN is new with every start, as its SEQ begins anew.
+
+    Attributes:
+        gen: the present one.
+        dropped: readings that had to go before the server had them.
+    """
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self.gen = secrets.token_hex(4)
@@ -26,8 +49,9 @@ class MemoryOutbox:
         self._most = most
         self._seq = 0
         self._waiting: deque[Reading] = deque()
-        self._cut: dict[int, Batch] = {}
-        self._had: dict[int, Batch] = {}
+        self._ended: dict[str, int] = {}
+        self._cut: dict[str, Batch] = {}
+        self._had: dict[str, Batch] = {}
         self._in_batches = self._in_had = 0
         self._overflows = False
 
@@ -62,7 +86,7 @@ class MemoryOutbox:
         readings = [self._waiting.popleft() for _ in range(count)]
         self._seq += 1
         batch = Batch(gen=self.gen, seq=self._seq, readings=tuple(readings), backlog=backlog)
-        self._cut[batch.seq] = batch
+        self._cut[batch.id] = batch
         self._in_batches += len(readings)
         return batch
 
@@ -81,27 +105,55 @@ class MemoryOutbox:
         """Return the batches that were cut and not acknowledged, oldest first."""
         return tuple(self._cut.values())
 
-    @property
-    def last(self) -> int:
-        """Return the last SEQ."""
-        return self._seq
+    def knows(self, batch: Batch) -> bool:
+        """Whether a batch is kept here, and unacknowledged."""
+        return batch.id in self._cut
 
     @property
     def batches(self) -> Sequence[Batch]:
-        """Return the batches that are kept, by SEQ: also such as the server has, for consumers that missed them."""
-        return sorted((*self._had.values(), *self._cut.values()), key=lambda batch: batch.seq)
+        """Return the batches that are kept, by number: also such as the server has, for consumers that missed them."""
+        order = {gen: number for number, gen in enumerate((*self._ended, self.gen))}
+        return sorted((*self._had.values(), *self._cut.values()), key=lambda batch: (order[batch.gen], batch.seq))
 
-    def forget_batches(self) -> None:
-        """Forget all batches: somebody else keeps them."""
-        self._cut, self._had = {}, {}
-        self._in_batches = self._in_had = 0
+    # ---- when somebody else is to keep them ------------------------------------------------------------------------
+
+    def end_generation(self) -> None:
+        """Cut under another GEN from now on, if any batch has this one: it is complete. What was cut stays as it is."""
+        if self._seq:
+            self._ended[self.gen] = self._seq
+            self.gen, self._seq = secrets.token_hex(4), 0
+
+    @property
+    def ended(self) -> Sequence[Generation]:
+        """Return the generations that are complete, oldest first."""
+        kept = self.batches
+        return [
+            Generation(
+                gen=gen,
+                last=last,
+                batches=tuple(batch for batch in kept if batch.gen == gen),
+                unacknowledged=frozenset(batch.seq for batch in self._cut.values() if batch.gen == gen),
+            )
+            for gen, last in self._ended.items()
+        ]
+
+    def forget(self, gen: str) -> None:
+        """Forget a generation that is complete: somebody else keeps it."""
+        del self._ended[gen]
+        self._cut = {batch.id: batch for batch in self._cut.values() if batch.gen != gen}
+        self._had = {batch.id: batch for batch in self._had.values() if batch.gen != gen}
+        self._in_batches = sum(len(batch.readings) for batch in self._cut.values())
+        self._in_had = sum(len(batch.readings) for batch in self._had.values())
+
+    # ---- the server ------------------------------------------------------------------------------------------------
 
     def acknowledge(self, batch: Batch) -> None:
         """Note that the server has a batch."""
-        if batch.gen == self.gen and self._cut.pop(batch.seq, None) is not None:
-            self._in_batches -= len(batch.readings)
-            self._had[batch.seq] = batch
-            self._in_had += len(batch.readings)
+        known = self._cut.pop(batch.id, None)
+        if known is not None:
+            self._in_batches -= len(known.readings)
+            self._had[known.id] = known
+            self._in_had += len(known.readings)
         if self._overflows:
             self._overflows = False
             log.warning("the server takes readings again; %d were dropped before it did, in all", self.dropped)

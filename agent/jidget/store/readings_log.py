@@ -1,7 +1,7 @@
 """The readings log: every reading is a row before it is sent; a batch is a row that names its readings (DESIGN 4.3)."""
 
 from collections import deque
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jidget.reading import Batch, Reading
@@ -9,7 +9,7 @@ from jidget.store.database import Database
 from jidget.store.facts import Facts
 from jidget.store.generations import Generations
 from jidget.store.instants import Instants
-from jidget.store.outbox import whole_batch
+from jidget.store.outbox import Generation, whole_batch
 from jidget.store.series import Series
 from jidget.store.spans import Spans
 
@@ -68,7 +68,8 @@ class ReadingsLog:
 
     def renew(self) -> None:
         """Begin a new generation: batches cut from now on count from 1; earlier ones keep their ids."""
-        self._generations.renew(self._batch)
+        with self._database.transaction():
+            self._generations.begin(self._batch)
 
     # ---- the outbox --------------------------------------------------------------------------------------------
 
@@ -106,7 +107,10 @@ class ReadingsLog:
         self._fresh.extend(zip((row[0] for row in rows), map(self._series.as_stored, readings, rows), strict=True))
 
     def cut(self, most: int, *, backlog: bool, fresh: Sequence[Reading] = ()) -> Batch | None:
-        """Append `fresh` readings, then fix the next batch of at most `most`; all of it is in the file then."""
+        """Append `fresh` readings, then fix the next batch of at most `most`; all of it is in the file then.
+
+        Before it is sent, `note_cut`.
+        """
         with self._database.transaction():
             self._append(fresh)
             self._write_notes()
@@ -120,7 +124,6 @@ class ReadingsLog:
                 *(self._batch, self._generations.id, first, last, int(backlog)),
             )
             self._cut_to = last
-        self._database.note(self._batch)
         readings = tuple(reading for _, reading in following)
         batch = Batch(gen=self.gen, seq=self._generations.seq(self._batch), readings=readings, backlog=backlog)
         self._open[self._batch] = None
@@ -129,32 +132,35 @@ class ReadingsLog:
             del self._held[next(iter(self._held))]
         return batch
 
-    def adopt(self, batches: Sequence[Batch], last: int, unacknowledged: Container[int]) -> None:
-        """Take over batches of one generation that were numbered, up to `last`, while the file could not be used.
+    def note_cut(self) -> None:
+        """Note outside the file which batch is the last. Where that fails, what was cut is in the file all the same."""
+        self._database.note(self._batch)
 
-        They stay as they were sent; a new generation is begun after them. To be called while nothing waits.
+    def adopt(self, generation: Generation) -> None:
+        """Take over a generation that was numbered while the file could not be used, all of it or nothing.
+
+        Its batches stay as they were sent; a new generation is begun after it. To be called while nothing waits.
         """
         with self._database.transaction():
-            generation = self._generations.insert(batches[0].gen, self._batch)
-            base = self._batch
-            for batch in batches:
+            number, base = self._generations.insert(generation.gen, self._batch), self._batch
+            for batch in generation.batches:
                 rows = list(map(self._series.row, batch.readings))
                 self._instants.place(rows)  # only to know them: what was sent keeps its times
                 first = self._last + 1
-                numbered = [(number, *row) for number, row in enumerate(rows, first)]
+                numbered = [(row_id, *row) for row_id, row in enumerate(rows, first)]
                 self._database.execute_many(_READING, numbered)
                 self._spans.add(first, [row[1] for row in rows])
                 self._last = self._cut_to = first + len(rows) - 1
-                open_still = batch.seq in unacknowledged
+                open_still = batch.seq in generation.unacknowledged
                 self._database.execute(
                     "INSERT INTO batch (id, generation, first, last, backlog, acknowledged) VALUES (?, ?, ?, ?, ?, ?)",
-                    *(base + batch.seq, generation, first, self._last, int(batch.backlog), int(not open_still)),
+                    *(base + batch.seq, number, first, self._last, int(batch.backlog), int(not open_still)),
                 )
                 if open_still:
                     self._open[base + batch.seq] = None
-            self._batch = base + last
-        self._database.note(self._batch)
-        self.renew()
+            self._batch = base + generation.last
+            self._generations.begin(self._batch)
+        self.note_cut()
 
     def _following(self, most: int) -> list[tuple[int, Reading]]:
         """Return as many waiting readings as make a batch, with their row ids."""

@@ -1,5 +1,7 @@
 """The journal that commands see: in memory always, and in the file as long as that can be used."""
 
+import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,6 +11,11 @@ from typing import Protocol
 from jidget.store.command_log import CommandLog
 from jidget.store.faults import StoreBroken
 from jidget.store.journal import Begun, Ending, Entry, MemoryJournal, Progress, Row
+
+log = logging.getLogger(__name__)
+
+Note = Callable[[CommandLog], Awaitable[None]]
+"""Writes something into the file; written twice, it changes nothing more."""
 
 MOST_KNOWN = 1000
 """Commands of earlier processes of which a repetition is recognised also while the file cannot be used."""
@@ -36,7 +43,9 @@ class SafeJournal:
         self._memory = MemoryJournal(now=now)
         self._in_file: dict[int, Row] = {}
         self._known: dict[tuple[int, float], Row] | None = None
-        self._late: deque[Callable[[CommandLog], Awaitable[None]]] = deque(maxlen=MOST_LATE)
+        self._late: deque[Note] = deque()
+        self._catching_up = asyncio.Lock()
+        self._overflows = False
 
     async def begin(self, entry: Entry) -> Begun:
         """Write a row, unless one with the same key is remembered: then change nothing and return that."""
@@ -60,32 +69,34 @@ class SafeJournal:
 
     def _for_later(self, begun: Begun) -> Begun:
         """Have what was begun in memory written as soon as the file can be used: a crash then must not forget it."""
-        self._late.append(partial(self._adopt, row=begun.row))
+        self._put_off(partial(self._adopt, row=begun.row))
         return begun
 
     async def _adopt(self, commands: CommandLog, row: Row) -> None:
         known = self._memory.get(row.id)
-        if known is None:
+        adopted = None if known is None else commands.adopt(known)
+        if adopted is None or adopted.repeated or adopted.row.progress is Progress.ENDED:
             return
-        in_file = await commands.begin(known.entry)
-        if in_file.repeated:
-            return
-        if known.ending is not None:
-            await commands.finish(in_file.row, known.ending)
-            return
-        if known.progress is Progress.DRIVING:
-            await commands.driving(in_file.row)
-        self._in_file[row.id] = in_file.row
+        self._in_file[row.id] = adopted.row  # if it ends from now on, that is written after what waits
+        if adopted.row.progress is Progress.DRIVING:
+            self._put_off(partial(CommandLog.driving, row=adopted.row))  # which waits for the disk
 
     async def driving(self, row: Row) -> None:
         """Note that from now on something may move; returns once that is as safe as it ever will be."""
         await self._memory.driving(row)
         commands, in_file = self._store.commands, self._in_file.get(row.id)
-        if commands is not None and in_file is not None:
+        if in_file is None:
+            if commands is not None:
+                await self._try_to_catch_up(commands)  # what began while there was no file is written as it is now
+            return
+        if commands is not None:
             try:
                 await commands.driving(in_file)
             except StoreBroken as error:
                 self._store.failed(commands, error)
+            else:
+                return
+        self._put_off(partial(CommandLog.driving, row=in_file))
 
     async def finish(self, row: Row, ending: Ending) -> None:
         """Note how it ended."""
@@ -98,12 +109,23 @@ class SafeJournal:
 
     async def interrupted(self) -> Sequence[Row]:
         """Return the commands that an earlier process began and did not end; ask before this one begins any."""
-        if self._known is None and self._store.commands is not None:
-            remembered = await self._find(partial(CommandLog.remembered, most=MOST_KNOWN))
-            self._known = {(row.id, row.time): self._memory.adopt(row) for row in remembered}
+        self._learn()
         found = await self._find(CommandLog.interrupted)
         under_way = {(row.id, row.time) for row in self._in_file.values()}
         return [row for row in found if (row.id, row.time) not in under_way]
+
+    def _learn(self) -> None:
+        """Remember, once, what earlier processes did. A key that this one has used since means its own command."""
+        commands = self._store.commands
+        if self._known is not None or commands is None:
+            return
+        try:
+            remembered = commands.remembered(MOST_KNOWN)
+        except StoreBroken as error:
+            self._store.failed(commands, error)
+            return
+        new = (row for row in remembered if not self._memory.knows(row.entry.key))
+        self._known = {(row.id, row.time): self._memory.adopt(row) for row in new}
 
     async def close_interrupted(self, row: Row, ending: Ending) -> None:
         """Note what became of an interrupted command, and that whoever asked is still to be told."""
@@ -133,20 +155,39 @@ class SafeJournal:
                 self._store.failed(commands, error)
         return []
 
-    async def _note(self, note: Callable[[CommandLog], Awaitable[None]]) -> None:
+    async def _note(self, note: Note) -> None:
         """Write something into the file, now or as soon as that can be used."""
-        self._late.append(note)
+        self._put_off(note)
         commands = self._store.commands
         if commands is not None:
-            try:
-                await self._catch_up(commands)
-            except StoreBroken as error:
-                self._store.failed(commands, error)
+            await self._try_to_catch_up(commands)
+
+    def _put_off(self, note: Note) -> None:
+        if len(self._late) >= MOST_LATE:
+            self._late.popleft()
+            if not self._overflows:
+                self._overflows = True
+                log.warning(
+                    "more than %d notes on commands wait for the store: the oldest are dropped, so it will not know "
+                    "how some commands ended, or that they were given",
+                    MOST_LATE,
+                )
+        self._late.append(note)
+
+    async def _try_to_catch_up(self, commands: CommandLog) -> None:
+        try:
+            await self._catch_up(commands)
+        except StoreBroken as error:
+            self._store.failed(commands, error)
 
     async def _catch_up(self, commands: CommandLog) -> None:
-        """Write what waits: a row without its ending would be taken for an interrupted command after a start."""
-        while self._late:
-            note = self._late[0]
-            await note(commands)
-            if self._late and self._late[0] is note:  # else somebody else has written it meanwhile, which is the same
-                self._late.popleft()
+        """Write what waits, in order, one task at a time; what is written already is not begun a second time."""
+        if not self._late:
+            return
+        async with self._catching_up:
+            while self._late:
+                note = self._late[0]
+                await note(commands)
+                if self._late and self._late[0] is note:  # else it was dropped for want of room
+                    self._late.popleft()
+            self._overflows = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jidget.reading import Reading
+from jidget.store.faults import of_system
 from jidget.store.readings_log import ReadingsLog
 from jidget.store.series import makes_sense
 from jidget_drivers import Kind, Property, Unit
@@ -24,7 +25,7 @@ def salvage(aside: Path, into: ReadingsLog) -> int:
     Waits for the disk: call it in a thread.
 
     Raises:
-        StoreBroken: the new store failed.
+        StoreBroken: the new store failed, or its disk does.
     """
     taken: list[Reading] = []
     count = 0
@@ -42,15 +43,20 @@ def salvage(aside: Path, into: ReadingsLog) -> int:
 
 def _unsent(aside: Path) -> Iterator[Reading]:
     """Yield unsent readings up to where the damage is; nothing in the file is changed."""
-    if not aside.stat().st_size:  # SQLite would take its log, if it has one, for a mistake and remove it
-        return
-    logged = Path(f"{aside}-wal").exists()
-    place = f"file:{quote(str(aside))}?mode=ro{'' if logged else '&immutable=1'}"
     try:
-        with suppress(sqlite3.Error), closing(sqlite3.connect(place, uri=True)) as database:
-            yield from _read(database)
-    finally:
-        Path(f"{aside}-shm").unlink(missing_ok=True)
+        if not aside.stat().st_size:  # SQLite would take its log, if it has one, for a mistake and remove it
+            return
+        logged = Path(f"{aside}-wal").exists()
+        place = f"file:{quote(str(aside))}?mode=ro{'' if logged else '&immutable=1'}"
+        try:
+            with suppress(sqlite3.Error), closing(sqlite3.connect(place, uri=True)) as database:
+                yield from _read(database)
+        finally:
+            Path(f"{aside}-shm").unlink(missing_ok=True)
+    except FileNotFoundError:
+        log.warning("%s was removed before what had not been sent could be taken over from it", aside)
+    except OSError as error:
+        raise of_system(aside, error) from error
 
 
 def _read(database: sqlite3.Connection) -> Iterator[Reading]:

@@ -1,6 +1,7 @@
 """Readings as rows: a series (Thing, property, kind, unit) is named once in the file, and pointed to by its number."""
 
 import math
+import re
 
 from jidget.reading import Reading
 from jidget.store.database import Database
@@ -10,6 +11,7 @@ from jidget_drivers import Kind, Property, Scalar, Unit
 _Names = tuple[str, str, str, str]
 _Row = tuple[int, int, Scalar]
 _LARGEST = 2**63 - 1
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _YEAR_10000 = 253_402_300_800_000
 _MOST_KNOWN = 10_000
 """Property objects remembered; more than there are, unless somebody makes a new one for each reading."""
@@ -40,7 +42,7 @@ class Series:
         number = self._number_of(reading.thing, prop) if known is None else known[0]
         if isinstance(value, str):
             if not value.isascii():
-                value = value.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be stored
+                value = _HALF_A_PAIR.sub("\ufffd", value)  # it cannot be stored; in XML it looks the same
         elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
             value = float(value)
         return number, reading.time, value

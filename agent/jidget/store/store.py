@@ -91,6 +91,8 @@ class Store(Keeper):
             return self._memory.cut(most, backlog=backlog)
 
         batch = self._either(lambda file: file.cut(most, backlog=backlog, fresh=fresh), in_memory)
+        if batch is not None:  # where this fails it is still the file's batch, and sent under its id
+            self._either(lambda file: file.note_cut(), lambda: None)
         self._written()
         return batch
 
@@ -111,10 +113,12 @@ class Store(Keeper):
 
     def acknowledge(self, batch: Batch) -> None:
         """Note that the server has this batch."""
-        self._memory.acknowledge(batch)
         if self._file is not None:
             self._file.readings.acknowledge(batch.gen, batch.seq)
-        elif self._left.in_flight.pop(batch.id, None) is not None:
+        elif self._memory.knows(batch):
+            self._memory.acknowledge(batch)
+        else:  # it is one of the file's, perhaps since a moment ago
+            self._left.in_flight.pop(batch.id, None)
             self._left.arrived.append(batch)
 
     def renew(self) -> None:
