@@ -209,7 +209,10 @@ class App:
     def _admit(self, sender: JID) -> Admission:
         if sender.full in (self.link.login.jid, self.link.login.domain):
             return Admission.SERVER
-        return Admission.KNOWN if self.access.person(sender.bare) is not None else Admission.STRANGER
+        person = self.access.person(sender.bare)
+        if person is None:
+            return Admission.STRANGER
+        return Admission.OWNER if person.is_owner else Admission.KNOWN
 
     def _known(self, jid: str) -> bool:
         return self.access.person(jid) is not None

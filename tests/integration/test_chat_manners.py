@@ -2,16 +2,31 @@
 
 from pathlib import Path
 
+import pytest
 from tests.support.accounts import Account, Accounts
-from tests.support.agents import running_app, until, write_config
+from tests.support.agents import PUMP, running_app, until, write_config
+from tests.support.asking import Refused
 from tests.support.logs import watching_log
 from tests.support.people import Person, friends
 
 from jidget.demo.xmpp_server import XmppServer
-from jidget.xmpp.chat import CANNOT_DECRYPT, MOST_REPLIES
+from jidget.xmpp.chat import CANNOT_DECRYPT, MOST_REPLIES, TOO_MUCH
+from jidget.xmpp.router import MOST_OF_ONE
 
 ON, OFF = "pump.state: on (confirmed)", "pump.state: off (confirmed)"
 CLIENT = "{jabber:client}"
+
+DEAF = """
+[things.slow]
+driver = "simulated"
+interval = "1h"
+timeout = "1h"
+[things.slow.options]
+faults = [{ on = "read", do = "hang" }]
+[things.slow.options.properties]
+level = { type = "number" }
+"""
+"""A sensor that never answers."""
 
 
 RUBBISH = {
@@ -143,3 +158,25 @@ async def test_who_asks_too_often_is_left_unanswered_for_a_while(
             assert len(a.replies()) == MOST_REPLIES
             assert len(log.troubles) == 1
     assert agent.writes == ["true"] * MOST_REPLIES
+
+
+async def test_one_person_who_asks_for_too_much_keeps_nobody_else_waiting(
+    server: XmppServer, account: Accounts, tmp_path: Path
+) -> None:
+    pi, alice, bob, viv = (account(server, name) for name in ("pi", "alice", "bob", "viv"))
+    access = {alice.jid: '"owner"', bob.jid: '"viewer"', viv.jid: '"viewer"'}
+    file = write_config(tmp_path, pi, access, things=PUMP + DEAF)
+    async with (
+        running_app(file) as agent,
+        friends(owner := Person(alice, agent.jid), other := Person(bob, agent.jid), eager := Person(viv, agent.jid)),
+    ):
+        for _ in range(3 * MOST_OF_ONE):
+            eager.says("read slow", to=agent.jid)
+        with pytest.raises(Refused, match="resource-constraint"):  # by now the lines before have found room, or not
+            await eager.ask("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>")
+        assert eager.replies() == [TOO_MUCH]
+        assert await owner.asks("pump on") == ON
+        assert await owner.asks("pump off") == OFF
+        assert (await other.asks("read pump")).startswith("pump.state: off (")
+        assert eager.replies() == [TOO_MUCH]
+    assert agent.writes == ["true", "false"]

@@ -3,13 +3,17 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from tests.support.accounts import Accounts
 from tests.support.agents import COUNTER, PUMP, running_app, until, write_config
 from tests.support.contacts import Contact, roster_of
 from tests.support.logs import watching_log
 from tests.support.people import Person, friends
 from tests.support.proxy import ChaosProxy
+from tests.support.servers import FreshServers
 
+from jidget.demo.ejabberd import Ejabberd
+from jidget.demo.prosody import Prosody
 from jidget.demo.xmpp_server import XmppServer
 
 
@@ -128,9 +132,16 @@ async def test_a_stranger_who_asks_is_neither_let_in_nor_answered(
             assert len(log.matching(mallory.jid)) == 1
 
 
-async def test_who_declined_is_not_asked_again_at_every_reconnection(
-    server: XmppServer, account: Accounts, tmp_path: Path
+async def _goodbyes(person: Person, count: int) -> None:
+    """Wait until the agent's session was found to be over so many times."""
+    await until(lambda: sum(presence.get("type") == "unavailable" for presence in person.presences()) >= count)
+
+
+@pytest.mark.parametrize("kind", [Prosody, pytest.param(Ejabberd, marks=pytest.mark.ejabberd)])
+async def test_who_declined_is_not_asked_again_at_every_login(
+    kind: type[Prosody] | type[Ejabberd], fresh_server: FreshServers, account: Accounts, tmp_path: Path
 ) -> None:
+    server = fresh_server(kind, hibernation=1)
     pi, alice, bob = account(server, "pi"), account(server, "alice"), account(server, "bob")
     with watching_log() as log:
         async with ChaosProxy(server.host, server.port) as proxy:
@@ -140,10 +151,14 @@ async def test_who_declined_is_not_asked_again_at_every_reconnection(
                 shy.xmpp.auto_subscribe = False
                 await shy.appear()
                 asked = [await shy.until(lambda stanza: stanza.get("type") == "subscribe")]
-                async with friends(Person(alice, agent.jid)):
+                async with friends(person := Person(alice, agent.jid)):
                     await log.says(f"{bob.jid} ended the subscription")
                     for times in (2, 3):
+                        await agent.publishes()
+                        proxy.stall()
                         proxy.cut()
+                        await _goodbyes(person, times - 1)
+                        proxy.resume()
                         await log.says("logged in to", times=times)
                     async with roster_of(pi) as roster:
                         await roster.until_both(alice)

@@ -279,7 +279,7 @@ def test_works_for_an_ordinary_user(kind: Kind) -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         package = Path(jidget.__file__).parent
-        for part in ("__init__.py", "errors.py", "demo"):
+        for part in ("__init__.py", "lazily.py", "errors.py", "demo"):
             source, target = package / part, root / "code/jidget" / part
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)

@@ -143,3 +143,51 @@ def test_what_lies_before_the_beginning_is_bounded_too() -> None:
     progress.begin("a", 10 * MOST_STRETCHES)
     assert not [gap for seq in range(1, 4 * MOST_STRETCHES, 2) for gap in progress.note("a", seq)]
     assert len(progress.generations["a"].has) <= MOST_STRETCHES
+
+
+def crowded(progress: Progress, number: int = MOST_GENERATIONS) -> list[Gap]:
+    """Hear of so many more generations, each with a gap; return the gaps that were closed."""
+    closed: list[Gap] = []
+    for each in range(number):
+        closed += progress.note(f"gen{each:02}", 1)
+        closed += progress.note(f"gen{each:02}", 3)
+    return closed
+
+
+def test_the_gaps_of_a_generation_that_is_forgotten_are_told() -> None:
+    progress = having(1, 4)
+    assert crowded(progress) == [Gap("gen00-2", "gen00-2")], "the newest one is kept"
+    assert progress.wanted() == Want("a", 2, 3)
+    assert Gap("gen00-2", "gen00-2") not in progress.give_up()
+
+
+def test_of_which_nothing_is_missing_is_forgotten_first() -> None:
+    progress = having(1)
+    assert crowded(progress, MOST_GENERATIONS - 2) == []
+    progress.note("whole", 1)
+    assert crowded(progress) == [Gap("gen00-2", "gen00-2")]
+    assert progress.has("a", 1)
+    assert not progress.has("whole", 1)
+
+
+def test_a_generation_may_be_forgotten_while_it_is_asked_for() -> None:
+    progress = having(1, 4)
+    progress.complete("a", "b")
+    assert progress.wanted() == Want("a", 2, 3)
+    assert Gap("a-2", "a-3") in crowded(progress, 2 * MOST_GENERATIONS)
+    assert not progress.has("a", 1)
+    before = list(progress.generations)
+    assert progress.settle("a", 2, 3) == []
+    assert progress.complete("a", "b") == []
+    assert progress.replaced("a", "z") == []
+    assert list(progress.generations) == before
+    assert progress.newest == "b"
+
+
+def test_what_follows_may_push_out_an_older_one() -> None:
+    progress = having(9, 12)
+    assert crowded(progress, MOST_GENERATIONS - 1) == []
+    assert progress.complete("a", "z") == [Gap("a-10", "a-11")]
+    assert progress.complete("z", "y") == [], "nothing is missing of the one that it followed"
+    assert progress.newest == "y"
+    assert progress.wanted() == Want("y", 1, OPEN_END)

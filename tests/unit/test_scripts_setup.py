@@ -140,7 +140,7 @@ def test_an_installation_that_failed_is_tried_again(checkout: Checkout) -> None:
 
 def test_what_the_tests_installed_is_enough_for_the_demo(checkout: Checkout) -> None:
     checkout.with_everything()
-    for name in ("ejabberdctl", "mosquitto", "node", "npm", "shellcheck", "systemd-analyze"):
+    for name in ("ejabberdctl", "mosquitto", "node", "npm", "shellcheck", "strace", "systemd-analyze"):
         checkout.program(name)
     assert checkout.run("demo").returncode == 0
     assert checkout.run("tests").returncode == 0
@@ -151,7 +151,7 @@ def test_what_the_tests_installed_is_enough_for_the_demo(checkout: Checkout) -> 
 
 def test_the_javascript_client_is_installed_when_its_lock_file_changes(checkout: Checkout) -> None:
     checkout.with_everything()
-    for name in ("ejabberdctl", "mosquitto", "node", "shellcheck", "systemd-analyze"):
+    for name in ("ejabberdctl", "mosquitto", "node", "shellcheck", "strace", "systemd-analyze"):
         checkout.program(name)
     checkout.program("npm", 'mkdir -p "$3/node_modules"\n')
     client = checkout.root / "tests/support/xmppjs"

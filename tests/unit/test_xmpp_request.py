@@ -1,8 +1,10 @@
 """What makes two IQs the same request."""
 
+from dataclasses import replace
 from itertools import combinations
 from xml.etree import ElementTree as ET
 
+import pytest
 from tests.support.stanzas import incoming
 
 from jidget.commands.model import Face
@@ -50,4 +52,11 @@ def test_the_key_is_of_full_jid_id_and_content() -> None:
 def test_who_asks_and_how_old_it_is() -> None:
     request = request_of(incoming("<a xmlns='u'/>", "Alice@Example.org/Phone", age=3.5), Face.FORM)
     assert (request.jid, request.asker) == ("alice@example.org", "alice@example.org/Phone")
-    assert (request.face, request.age) == (Face.FORM, 3.5)
+    assert request.face is Face.FORM
+    assert request.age == pytest.approx(3.5, abs=1.0)
+
+
+def test_what_had_to_wait_is_older_than_when_it_arrived() -> None:
+    iq = incoming("<a xmlns='u'/>", age=3.5)
+    assert request_of(replace(iq, arrived=iq.arrived - 60.0), Face.IQ).age == pytest.approx(63.5, abs=1.0)
+    assert request_of(replace(iq, age=None), Face.IQ).age is None

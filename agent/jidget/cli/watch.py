@@ -159,7 +159,7 @@ class _Watch:
             if delivery is None:
                 continue
             if delivery.gen:
-                progress.hear(delivery.gen, delivery.seq)
+                self._gaps.hear(delivery)
                 await self._gaps.before_others()
                 if progress.has(delivery.gen, delivery.seq):
                     continue  # it was among what was asked for

@@ -71,6 +71,12 @@ class Gaps:
         self._progress.doubt()
         self._start()
 
+    def hear(self, delivery: Delivery) -> None:
+        """Note that there is such a batch, which has a number: those before it are missing if they are not there."""
+        closed = self._progress.hear(delivery.gen, delivery.seq)
+        if closed:
+            self._lose(closed)
+
     async def before_others(self) -> None:
         """Wait until what is missing is shown or cannot be had, but not for long: the present is of interest, too."""
         if self._progress.wanted() is None:
@@ -146,7 +152,7 @@ class Gaps:
         end = extent.last if want.last == OPEN_END else want.last
         self._lose(self._progress.settle(want.gen, want.first, end))
         if want.last == OPEN_END:
-            self._progress.complete(want.gen, extent.following)
+            self._lose(self._progress.complete(want.gen, extent.following))
 
     def _show(self, want: Want, answer: Repeated) -> bool:
         """Show what was answered; return whether all of it was shown."""

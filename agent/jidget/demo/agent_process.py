@@ -1,12 +1,10 @@
 """The agent itself as a private process, for the demo and the tests of the whole."""
 
-import os
 import select
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,7 +31,7 @@ class AgentProcess(ServerProcess):
         """Open the socket on which it tells that it is ready."""
         self._close_socket()
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._notify.bind(str(self._notify_path))
+        self._notify.bind("")  # an abstract address (unix(7)): a path may be too long
 
     def command(self) -> list[str]:
         """Return the command line."""
@@ -41,7 +39,8 @@ class AgentProcess(ServerProcess):
 
     def environment(self) -> dict[str, str]:
         """Return the variables it gets in addition to ours."""
-        return {**super().environment(), "NOTIFY_SOCKET": str(self._notify_path), **self._variables}
+        address = self._notify.getsockname() if self._notify is not None else b""
+        return {**super().environment(), "NOTIFY_SOCKET": address.decode().replace("\0", "@"), **self._variables}
 
     def answers(self) -> bool:
         """Say whether it has told that it is ready."""
@@ -76,10 +75,6 @@ class AgentProcess(ServerProcess):
             raise TimeoutError(f"{self.name} still runs after {seconds:g} s") from None
         return self.exit_code
 
-    @property
-    def _notify_path(self) -> Path:
-        return self.root / "notify"
-
     def _note_end(self, process: subprocess.Popen[bytes] | None) -> None:
         if process is not None:
             self.exit_code = process.returncode
@@ -89,5 +84,3 @@ class AgentProcess(ServerProcess):
         if self._notify is not None:
             self._notify.close()
             self._notify = None
-        with suppress(FileNotFoundError):
-            os.unlink(self._notify_path)  # noqa: PTH108  # a socket, not a file

@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from slixmpp import JID
 
 from jidget.commands.keys import message_key
 from jidget.commands.model import Face, Request
-from jidget.xmpp.link import Link, boottime
+from jidget.xmpp.link import Link
 from jidget.xmpp.router import Admission, Incoming, Router
 from jidget.xmpp.xml import CLIENT, JIDGET, element, text_of
 
@@ -38,6 +37,10 @@ _ENCRYPTED = tuple(
     for namespace in ("eu.siacs.conversations.axolotl", "urn:xmpp:omemo:2")
 )
 CANNOT_DECRYPT = "I cannot read encrypted messages. Please turn off OMEMO for this chat and say it again."
+TOO_MUCH = (
+    "Too much at once: nothing was done about this, and nothing will be about what follows. "
+    "Wait for the answers, then send it again."
+)
 MOST_REPLIES = 30
 """Replies to one person in a minute: what asks more often is a machine, perhaps one that answers our answers."""
 
@@ -87,6 +90,7 @@ class Chat:
         """Take messages from `router`, and presence: it tells which other agents share our account."""
         router.messages.append(self._on_message)
         router.presences.append(self._on_presence)
+        router.put_off.append(self._put_off)
 
     async def tell(self, jid: str, text: str, message_id: str) -> None:
         """Say something to a person who has not asked just now; returns once our server has it.
@@ -107,34 +111,48 @@ class Chat:
                 self._siblings.discard(sender.resource.casefold())
 
     async def _on_message(self, incoming: Incoming) -> None:
-        arrived = boottime()
-        sender = incoming.sender
-        encrypted = any(incoming.stanza.find(path) is not None for path in _ENCRYPTED)
-        body = text_of(incoming.stanza, _BODY)
-        if (
-            (body is None and not encrypted)
-            or incoming.kind not in ("", "normal", "chat")
-            or incoming.admission is not Admission.KNOWN
-            or sender.full == self._link.full
-            or not self._known(sender.bare)
-            or any(child.tag.startswith(_NOT_FOR_US) for child in incoming.stanza)
-        ):
+        if not self._is_for_us(incoming):
             return
-        talk = self._talks.setdefault(sender.bare, _Talk())
+        talk = self._talk(incoming)
         async with talk.lock:  # what one person says is done in the order in which they said it
-            line, reply = self._addressed(incoming.stanza, body or "")
-            if (line is None and reply is None) or not talk.may_reply(sender.bare):
+            line, reply = self._addressed(incoming)
+            if (line is None and reply is None) or not talk.may_reply(incoming.sender.bare):
                 return
-            if encrypted:
+            if _is_encrypted(incoming):
                 reply = CANNOT_DECRYPT
             elif line is not None:
-                reply = await self._answer(self._request(incoming, line, boottime() - arrived), line)
+                reply = await self._answer(self._request(incoming, line), line)
             if reply is not None:
                 self._reply(incoming, reply)
 
-    def _addressed(self, stanza: ET.Element, body: str) -> tuple[str | None, str | None]:
-        """Return what of `body` is for us, or else a hint for a person who should know how to reach us."""
-        to = JID(stanza.get("to") or self._link.login.jid)
+    def _put_off(self, incoming: Incoming) -> bool:
+        """Say that nothing was done, for lack of room; return whether that was said."""
+        if not self._is_for_us(incoming) or self._addressed(incoming)[0] is None:
+            return False
+        if not self._talk(incoming).may_reply(incoming.sender.bare):
+            return False
+        self._reply(incoming, TOO_MUCH)
+        return True
+
+    def _is_for_us(self, incoming: Incoming) -> bool:
+        """Return whether a message says something to us, and is from somebody who may talk to us."""
+        sender = incoming.sender
+        return (
+            (text_of(incoming.stanza, _BODY) is not None or _is_encrypted(incoming))
+            and incoming.kind in ("", "normal", "chat")
+            and incoming.admission in (Admission.KNOWN, Admission.OWNER)
+            and sender.full != self._link.full
+            and self._known(sender.bare)
+            and not any(child.tag.startswith(_NOT_FOR_US) for child in incoming.stanza)
+        )
+
+    def _talk(self, incoming: Incoming) -> _Talk:
+        return self._talks.setdefault(incoming.sender.bare, _Talk())
+
+    def _addressed(self, incoming: Incoming) -> tuple[str | None, str | None]:
+        """Return what of a message is for us, or else a hint for a person who should know how to reach us."""
+        body = text_of(incoming.stanza, _BODY) or ""
+        to = JID(incoming.stanza.get("to") or self._link.login.jid)
         if self._account != "agents" or to.resource:
             return body, None
         me = self._link.login.resource
@@ -146,12 +164,11 @@ class Chat:
             return None, None
         return None, f'I am {me}. Several agents share this address: begin with "{me}", as in: {me} status'
 
-    def _request(self, incoming: Incoming, line: str, waited: float) -> Request:
+    def _request(self, incoming: Incoming, line: str) -> Request:
         sender, key = incoming.sender, None
-        age = None if incoming.age is None else incoming.age + waited
         if incoming.id:
             key = message_key(sender.bare, incoming.id, line.encode(errors="replace"))
-        return Request(jid=sender.bare, asker=sender.full, face=Face.CHAT, key=key, age=age)
+        return Request(jid=sender.bare, asker=sender.full, face=Face.CHAT, key=key, age=incoming.age_now())
 
     def _reply(self, incoming: Incoming, text: str) -> None:
         message = element(
@@ -166,3 +183,7 @@ class Chat:
         if incoming.id and incoming.stanza.find(f"{{{_RECEIPTS}}}request") is not None:
             message.append(element(f"{{{_RECEIPTS}}}received", {"id": incoming.id}))
         self._link.send(message)
+
+
+def _is_encrypted(incoming: Incoming) -> bool:
+    return any(incoming.stanza.find(path) is not None for path in _ENCRYPTED)

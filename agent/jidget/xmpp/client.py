@@ -208,7 +208,8 @@ class Client:
     def _give_up(self, trouble: str) -> None:
         self._trouble = trouble
         for limit in self._answers:
-            limit.reschedule(asyncio.get_running_loop().time())
+            if not limit.expired():  # else its task is about to learn that, and there is nothing more to set
+                limit.reschedule(asyncio.get_running_loop().time())
 
     async def cancel(self, answer: ET.Element) -> None:
         """End the session of an unfinished command, so that the agent need not wait for its end.

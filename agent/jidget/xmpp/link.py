@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT = 20.0
 PATIENCE = 0.7
 """Parts of the liveness interval that the server may be silent for when it was asked: noticed within 20 s at most."""
-BUSY = 1000.0
-"""Bytes a second that come in where a long stanza is on its way to us."""
+BUSY, LONG = 1000.0, 4096
+"""Bytes a second, and for each stanza, that come in where a long one is on its way to us."""
 AFTER_RESUMING = 3.0
 """Seconds for the first answer after a session was taken over: if there is none, a new one must be begun."""
 SLOWEST = 3000.0
@@ -178,21 +178,21 @@ class Link:
     async def _gives_sign(self, stream: ManagedStream, patience: float) -> bool:
         """Ping; return whether the server answers that or something else, or has more of ours than before.
 
-        What others say is no sign that we are heard. But where much comes in, the answer may be behind it.
+        What others say is no sign that we are heard. But where a long stanza comes in, the answer may be behind it.
         """
         loop = asyncio.get_running_loop()
         asked, had = loop.time(), stream.management.acknowledged
         proof = asyncio.create_task(self.prove(timeout=None), name="ping")
         try:
             while not stream.closed.done():
-                began, brought = loop.time(), stream.brought
+                began, brought, stanzas = loop.time(), stream.brought, stream.stanzas
                 await asyncio.wait((proof, stream.closed), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 if proof.done() and not proof.cancelled() and proof.exception() is None:
                     return True
                 if self._pending.answered >= asked or stream.management.acknowledged != had:
                     return True
-                busy = stream.brought - brought >= BUSY * (loop.time() - began)
-                if not busy or loop.time() - asked >= LONGEST / SLOWEST:
+                least = max(BUSY * (loop.time() - began), LONG * (stream.stanzas - stanzas))
+                if stream.brought - brought <= least or loop.time() - asked >= LONGEST / SLOWEST:
                     return False
         finally:
             proof.cancel()

@@ -14,6 +14,7 @@ OPEN_END = 10**18 - 1
 MOST_STRETCHES = 500
 """Of one generation. Whoever loses one batch in two for longer than that has the oldest gaps closed."""
 MOST_GENERATIONS = 16
+"""Whoever hears of more has the oldest ones closed, first those of which nothing is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Generation:
         """Return the number after which nothing is known."""
         return max(self.start - 1, self.has.highest or 0, self.lost.highest or 0, self.heard)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing to ask for."""
+        return not self.doubtful and not self.missing(self.start, self.last)
+
     def missing(self, first: int, last: int) -> list[tuple[int, int]]:
         """Return the stretches that neither came nor are lost."""
         stretches = self.has.missing(max(first, self.start), last)
@@ -85,33 +91,35 @@ class Progress:
         known = self.generations.get(gen)
         return known is None or (gen == self.newest and seq > known.last)
 
-    def hear(self, gen: str, seq: int) -> None:
+    def hear(self, gen: str, seq: int) -> list[Gap]:
         """Note that there is such a batch, so that those before it are missing if they are not there.
 
         The first batch of all is where it begins. One of a generation never heard of may be newer or older than what
-        there is: that is to be asked.
+        there is: that is to be asked. Returns gaps that can no longer be kept in mind.
         """
+        closed: list[Gap] = []
         known = self.generations.get(gen)
         if known is None:
             known = self.generations[gen] = Generation(start=seq)
             self.doubt()
             self.newest = self.newest or gen
-            self._forget_generations()
+            closed = self._forget_generations(gen)
         known.heard = max(known.heard, seq - 1)
+        return closed
 
     def note(self, gen: str, seq: int) -> list[Gap]:
         """Note that a batch is there; return gaps that can no longer be kept in mind."""
-        self.hear(gen, seq)
+        closed = self.hear(gen, seq)
         known = self.generations[gen]
         known.has.add(seq, seq)
-        return [_gap(gen, stretch) for stretch in _simplify(known)]
+        return closed + [_gap(gen, stretch) for stretch in _simplify(known)]
 
     def doubt(self) -> None:
         """Let there be more than is known: while nobody listened, batches may have been published."""
         if self.newest:
             self.generations[self.newest].doubtful = True
 
-    # ---- what to ask for ----------------------------------------------------------------------------------------
+    # ---- what to ask for: by the time of the answer, a generation may no longer be kept in mind -------------------
 
     def wanted(self) -> Want | None:
         """Return what to ask for next: the oldest gap, or all that follows; None if nothing is missing."""
@@ -124,26 +132,33 @@ class Progress:
 
     def settle(self, gen: str, first: int, last: int) -> list[Gap]:
         """Note that what is still missing from `first` to `last` cannot be had; return that."""
-        known = self.generations[gen]
+        known = self.generations.get(gen)
+        if known is None:
+            return []
         stretches = known.missing(first, last)
         for stretch in stretches:
             known.lost.add(*stretch)
         return [_gap(gen, stretch) for stretch in stretches]
 
-    def complete(self, gen: str, following: str | None) -> None:
-        """Note that all of a generation was asked for, and which one followed it: that one is wanted from its start."""
-        self.generations[gen].doubtful = False
-        if following is not None and following != gen:
-            self._follow(gen, following)
+    def complete(self, gen: str, following: str | None) -> list[Gap]:
+        """Note that all of a generation was asked for, and which one followed it: that one is wanted from its start.
+
+        Returns gaps that can no longer be kept in mind.
+        """
+        known = self.generations.get(gen)
+        if known is None:
+            return []
+        known.doubtful = False
+        return [] if following is None or following == gen else self._follow(gen, following)
 
     def replaced(self, gen: str, present: str) -> list[Gap]:
         """Note that the agent no longer knows a generation: `present` is wanted, all of it. Return what is lost."""
-        known = self.generations[gen]
+        known = self.generations.get(gen)
+        if known is None:
+            return []
         gaps = self.settle(gen, known.start, known.last)
         known.doubtful = False
-        if present != gen:
-            self._follow(gen, present)
-        return gaps
+        return gaps if present == gen else gaps + self._follow(gen, present)
 
     def give_up(self) -> list[Gap]:
         """Note that asking is of no use; returns what is lost."""
@@ -162,8 +177,8 @@ class Progress:
             for stretch in known.missing(known.start, known.has.highest or 0)
         ]
 
-    def _follow(self, gen: str, following: str) -> None:
-        """Put a generation right behind another one."""
+    def _follow(self, gen: str, following: str) -> list[Gap]:
+        """Put a generation right behind another one; return gaps that can no longer be kept in mind."""
         known = self.generations.pop(following, None)
         if known is None or known.start != 1:
             known = known or Generation(start=1)
@@ -173,11 +188,18 @@ class Progress:
         self.generations = dict((*order[:place], (following, known), *order[place:]))
         if gen == self.newest:
             self.newest = following
-        self._forget_generations()
+        return self._forget_generations(following)
 
-    def _forget_generations(self) -> None:
+    def _forget_generations(self, latest: str) -> list[Gap]:
+        """Keep the newest generation, the one just heard of and some others; return the gaps of the rest."""
+        closed: list[Gap] = []
         while len(self.generations) > MOST_GENERATIONS:
-            del self.generations[next(gen for gen in self.generations if gen != self.newest)]
+            others = [gen for gen in self.generations if gen not in (self.newest, latest)]
+            gone = next((gen for gen in others if self.generations[gen].is_whole), others[0])
+            known = self.generations[gone]
+            closed += self.settle(gone, known.start, known.last)
+            del self.generations[gone]
+        return closed
 
 
 def _simplify(known: Generation) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ def request_of(incoming: Incoming, face: Face) -> Request:
     """Return who asks by this IQ, and the key under which the same IQ is recognised."""
     sender = incoming.sender
     key = iq_key(sender.full, incoming.id, digest(incoming.payload))
-    return Request(jid=sender.bare, asker=sender.full, face=face, key=key, age=incoming.age)
+    return Request(jid=sender.bare, asker=sender.full, face=face, key=key, age=incoming.age_now())
 
 
 def digest(payload: ET.Element) -> bytes:

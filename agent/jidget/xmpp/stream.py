@@ -39,6 +39,7 @@ class Stream(ClientXMPP):
         login: as whom.
         greeted: whether the server ever opened an XMPP stream.
         brought: how many bytes came in.
+        stanzas: how many came since a resource is bound.
         closed: done with the reason, an error, once the connection is gone.
     """
 
@@ -54,7 +55,7 @@ class Stream(ClientXMPP):
         )
         self.login = login
         self.greeted = False
-        self.brought = 0
+        self.brought = self.stanzas = 0
         self._patience = patience
         self._tried: Address | None = None
         self._answered = False
@@ -189,6 +190,7 @@ class Stream(ClientXMPP):
         if xml.tag not in _STANZAS:
             super()._spawn_event(xml)
         elif self._bound.done():
+            self.stanzas += 1
             self._on_stanza(xml)
         elif xml.get("from") not in self._servers:  # bound at the server already: slixmpp would answer in our name
             self._early.append(xml)
