@@ -71,7 +71,7 @@ async def test_it_sees_readings_and_gives_commands(
         record = agent.record.read_text().splitlines()
     assert "Water pump" in seen["presence"]
     counts = [int(r["v"]) for r in seen["readings"] if r["thing"] == "meter"]
-    assert counts == sorted(set(counts))
+    assert counts == sorted(counts)  # to a new contact Prosody may tell the last one twice
     assert all(r["kind"] == "l" and r["n"] == "count" for r in seen["readings"] if r["thing"] == "meter")
     assert seen["now"] == ["agent/1"]
     assert {"status", "read", "set", "do", "things", "help", "set/pump"} >= set(seen["commands"]) >= {"status", "set"}
