@@ -268,7 +268,9 @@ class ServerProcess(ABC):
         Whose they are matters: a server that did not get its port may carry on without (Prosody does), and another one
         there answers just as well.
         """
-        process = self._running_process()
+        process = self._process  # which may have ended already
+        if process is None:
+            raise ServerError(f"{self.name} is not running: start it first")
         deadline = time.monotonic() + self.start_limit
         while time.monotonic() < deadline:
             if self._ends_within(_PROBE_PAUSE):
