@@ -76,7 +76,12 @@ async def _call(args: argparse.Namespace) -> int:
 
 
 async def _refused(args: argparse.Namespace, client: Client, error: StanzaError) -> int:
-    if error.condition in ("remote-server-not-found", "remote-server-timeout", "recipient-unavailable"):
+    unreachable = error.condition in ("remote-server-not-found", "remote-server-timeout", "recipient-unavailable")
+    if client.was_there and (unreachable or (error.condition == "service-unavailable" and not client.agent_is_there)):
+        # Servers send back what an agent that is gone has not acknowledged, done or not (XEP-0198 5).
+        note = f"{args.jid} went offline before it answered; whether it was done is not known"
+        return _say(args, "unknown", note, {}, Exit.UNKNOWN)
+    if unreachable:
         return _say(args, "not sent", f"{args.jid} cannot be reached: {error}", {}, Exit.NOT_SENT)
     if error.condition == "internal-server-error":
         return _say(args, "unknown", f"{args.jid} failed at it ({error}); it may have moved", {}, Exit.UNKNOWN)

@@ -47,6 +47,7 @@ class Client:
     Attributes:
         agent: the full JID of the agent it deals with.
         replies: what the agent said in chat and nobody took yet.
+        was_there: whether the agent was seen since we are online: what we sent may then have reached it.
         on_presence: called when the agent comes (True) or goes.
     """
 
@@ -56,6 +57,7 @@ class Client:
         self._nodes = nodes
         self._on_item = on_item
         self._there = asyncio.Event()
+        self.was_there = False
         self._answers: set[asyncio.Timeout] = set()
         self._trouble = ""
         self.on_presence: Callable[[bool], None] = lambda _: None
@@ -242,6 +244,7 @@ class Client:
         elif incoming.sender.full == self.agent.full:
             if incoming.kind == "":
                 self._there.set()
+                self.was_there = True
                 self.on_presence(True)
             elif incoming.kind == "unavailable":
                 self._there.clear()

@@ -1,7 +1,9 @@
 // A client on xmpp.js that uses the agent as a person would, and prints what it saw as one JSON object.
 // node visitor.mjs SERVICE DOMAIN USER PASSWORD AGENT      (NODE_EXTRA_CA_CERTS names the server's CA)
 import { createHash } from "node:crypto";
+import net from "node:net";
 
+net.setDefaultAutoSelectFamilyAttemptTimeout?.(5000); // of "localhost" both families are tried, each for 250 ms only
 globalThis.crypto ??= (await import("node:crypto")).webcrypto; // Node 18 has it, but not as a global
 const { client, xml, jid } = await import("@xmpp/client");
 
