@@ -20,6 +20,9 @@ coverage_floor=80
 limit=${JIDGET_TEST_LIMIT:-15m}
 # Tests wait for servers and links more than they compute, so one process more than there are cores.
 workers=${JIDGET_TEST_WORKERS:-$(($(nproc) + 1))}
+# So many failed tests of a whole run get a second try, alone: beside others a real server may be slow beyond all reason.
+again_at_most=3
+last_failed=$root/.pytest_cache/v/cache/lastfailed
 # A test that is silent for so long gets the stacks of all threads printed.
 stack_after=120
 
@@ -64,6 +67,7 @@ run_tests() {
     # In CI a skipped test is a failed one: see tests/README.md.
     [[ ${CI:-} == true ]] && strict=(-p tests.support.strict_skips)
     heading "pytest"
+    [[ ${#whole[@]} -eq 0 ]] || rm -f -- "$last_failed"
     # --foreground: Ctrl-C reaches pytest. SIGINT: fixtures stop their servers, and pytest says where it was.
     timeout --foreground --signal=INT --kill-after=30s "$limit" \
         "$python" -m pytest -m "not hardware" -o faulthandler_timeout="$stack_after" \
@@ -72,7 +76,22 @@ run_tests() {
         printf '%sstopped:%s the tests did not end within %s; the stacks above show where they were\n' \
             "$red" "$plain" "$limit"
     fi
-    exit "$status"
+    [[ $status -ne 1 || ${#whole[@]} -eq 0 ]] || try_again "${strict[@]}" || exit "$status"
+    [[ $status -eq 1 && ${#whole[@]} -gt 0 ]] || exit "$status"
+}
+
+# What fails beside others and passes alone is told, not hidden; what fails twice, or with many, has failed.
+try_again() {
+    local number
+    number=$(grep --count '": true' -- "$last_failed" 2>/dev/null) || return 1
+    [[ $number -le $again_at_most ]] || return 1
+    heading "pytest: $number failed; once more, alone"
+    cp -- "$last_failed" "$last_failed.first"
+    timeout --foreground --signal=INT --kill-after=30s "$limit" \
+        "$python" -m pytest -m "not hardware" -o faulthandler_timeout="$stack_after" --numprocesses 0 \
+        --last-failed --last-failed-no-failures none "$@" tests || return 1
+    printf '%sfailed beside others, passed alone:%s\n' "$red" "$plain"
+    grep --only-matching '"[^"]*": true' -- "$last_failed.first" | sed 's/^"/    /; s/": true$//'
 }
 
 parts=()

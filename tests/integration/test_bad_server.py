@@ -21,6 +21,7 @@ from jidget.demo.ejabberd import Ejabberd
 from jidget.demo.prosody import Prosody
 from jidget.demo.xmpp_server import XmppServer
 from jidget.errors import Exit, LoginRefused
+from jidget.xmpp.timing import Timing
 
 KINDS = [Prosody, pytest.param(Ejabberd, marks=pytest.mark.ejabberd)]
 Kind = type[Prosody] | type[Ejabberd]
@@ -114,10 +115,14 @@ def mechanisms_tried(server: Prosody) -> list[str]:
 # ---- no XMPP at all -----------------------------------------------------------------------------------------------
 
 
-async def complaint(file: Path) -> str:
+IMPATIENT = replace(QUICK, login=0.5)
+"""For servers of whom nothing can be expected."""
+
+
+async def complaint(file: Path, timing: Timing = QUICK) -> str:
     """Run an agent until it says why there is no link, and return that; it must go on running."""
     with watching_log() as log:
-        async with running_app(file, replace(QUICK, login=0.5)) as agent:
+        async with running_app(file, timing) as agent:
             said = await log.says("no link")
             await asyncio.sleep(0)
             assert agent.running
@@ -155,7 +160,7 @@ async def test_a_server_that_says_nothing_is_given_up(
 ) -> None:
     async with ChaosProxy(prosody.host, prosody.port) as proxy:
         proxy.accept_hang = True
-        said = await complaint(write_config(tmp_path, account(prosody), port=proxy.port, security=security))
+        said = await complaint(write_config(tmp_path, account(prosody), port=proxy.port, security=security), IMPATIENT)
     if security == "direct-tls":
         assert f"127.0.0.1:{proxy.port} cannot be reached: no answer within" in said
     else:
@@ -164,7 +169,7 @@ async def test_a_server_that_says_nothing_is_given_up(
 
 async def test_packets_that_are_swallowed_are_told(prosody: Prosody, account: Accounts, tmp_path: Path) -> None:
     with swallowing() as port:
-        said = await complaint(write_config(tmp_path, account(prosody), port=port))
+        said = await complaint(write_config(tmp_path, account(prosody), port=port), IMPATIENT)
     assert f"127.0.0.1:{port} cannot be reached: no answer within" in said
 
 

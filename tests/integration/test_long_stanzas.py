@@ -16,7 +16,7 @@ from tests.support.servers import FreshServers
 
 from jidget.demo.prosody import Prosody
 from jidget.errors import JidgetError, LinkError
-from jidget.xmpp.answers import LONGEST, STILL_WANTED, Answers
+from jidget.xmpp.answers import LONGEST, MOST_BYTES, MOST_TIMES, STILL_WANTED, Answers
 from jidget.xmpp.link import Link
 from jidget.xmpp.xml import CLIENT, element
 
@@ -138,8 +138,16 @@ def test_answers_are_kept_for_a_while_and_sent_again_once() -> None:
     answers.left(["<message id='1'/>", "<presence/>", "<iq type='set' id='2'/>", "<iq type='result' id='3'/>"])
     answers.left([f"<message id='4'>{'x' * LONGEST}</message>"])
     assert answers.take() == ["<message id='1'/>", "<iq type='result' id='3'/>"]
-    answers.left(["<message id='1'/>", "<message id='5'/>"])  # the first was sent again already
+    for _ in range(MOST_TIMES - 1):
+        answers.left(["<message id='1'/>"])
+        assert answers.take() == ["<message id='1'/>"]
+    answers.left(["<message id='1'/>", "<message id='5'/>"])  # the first was sent again often enough
     assert answers.take() == ["<message id='5'/>"]
+    long = [f"<message id='{number}'>{'x' * (LONGEST - 50)}</message>" for number in range(20)]
+    answers.left(long)
+    last = answers.take()
+    assert list(last) == long[-len(last) :], "the oldest give way"
+    assert MOST_BYTES - LONGEST < sum(map(len, last)) <= MOST_BYTES
     answers.keep("<message id='6'/>")
     now = STILL_WANTED + 1
     assert answers.take() == []

@@ -47,10 +47,10 @@ async def test_auto_finds_direct_tls_behind_a_given_host(server: XmppServer, acc
 
 async def test_stays_logged_in(server: XmppServer, account: Accounts, tmp_path: Path) -> None:
     pi, alice = account(server, "pi"), account(server, "alice")
-    file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, liveness="50ms")
+    file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, liveness="250ms")
     with watching_log() as log:
         async with running_app(file) as agent, friends(person := Person(alice, agent.jid)):
-            await asyncio.sleep(1)  # many liveness intervals: it is the time itself that is tested
+            await asyncio.sleep(2)  # many liveness intervals: it is the time itself that is tested
             assert "pump" in await person.asks("status")
         assert len(log.matching("logged in to")) == 1
         assert not log.matching("no link")

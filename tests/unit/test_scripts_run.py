@@ -164,3 +164,44 @@ def test_a_failed_setup_starts_nothing(checkout: Checkout) -> None:
     assert checkout.started() == ["setup.sh demo"]
     assert checkout.run("tests/run.sh").returncode == 1
     assert checkout.started() == ["setup.sh tests"]
+
+
+FAILED_ONCE = """
+cache="$(dirname -- "$0")/../../.pytest_cache/v/cache"
+[[ "$*" == *"-m pytest"* ]] || exit 0
+mkdir -p "$cache"
+if [[ "$*" == *--last-failed* ]]; then exit ${SECOND_TRY:-0}; fi
+printf '{\\n  "tests/unit/test_a.py::test_one": true%s\\n}' "$MORE" >"$cache/lastfailed"
+exit 1
+"""
+
+
+def test_what_fails_beside_others_gets_a_second_try_alone_and_is_told(checkout: Checkout) -> None:
+    checkout.program(".venv/bin/python", FAILED_ONCE)
+    result = checkout.run("tests/run.sh", MORE="")
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.endswith("failed beside others, passed alone:\n    tests/unit/test_a.py::test_one\n")
+    again = [line for line in checkout.started() if "--last-failed" in line]
+    assert len(again) == 1
+    assert "--numprocesses 0" in again[0]
+
+
+def test_what_fails_twice_has_failed(checkout: Checkout) -> None:
+    checkout.program(".venv/bin/python", FAILED_ONCE)
+    result = checkout.run("tests/run.sh", MORE="", SECOND_TRY="1")
+    assert result.returncode == 1
+    assert "passed alone" not in result.stdout
+
+
+def test_many_failures_get_no_second_try(checkout: Checkout) -> None:
+    checkout.program(".venv/bin/python", FAILED_ONCE)
+    more = "".join(f',\n  "tests/unit/test_a.py::test_{number}": true' for number in range(3))
+    result = checkout.run("tests/run.sh", MORE=more)
+    assert result.returncode == 1
+    assert not any("--last-failed" in line for line in checkout.started())
+
+
+def test_a_selection_gets_no_second_try(checkout: Checkout) -> None:
+    checkout.program(".venv/bin/python", FAILED_ONCE)
+    assert checkout.run("tests/run.sh", "unit", MORE="").returncode == 1
+    assert not any("--last-failed" in line for line in checkout.started())
