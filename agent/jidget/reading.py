@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from jidget_drivers import Property, Scalar
 
+READINGS_IN_BATCH = 50
+"""Readings in one batch; a few more where an instant would be split."""
 _MARKUP = 80
 """Bytes that a reading takes besides its name and value: tags, unit, its part of an instant's."""
 _DIGITS = 12

@@ -22,6 +22,8 @@ from tests.bench.peers.usage import cpu_of, memory_of
 from tests.bench.report import Samples, Target
 from tests.bench.venvs import CACHE, mqtt_python, plain_python
 from tests.bench.workers import Worker
+from tests.support.accounts import Account
+from tests.support.agents import write_config
 
 from jidget.demo.mosquitto import Mosquitto
 from jidget.demo.prosody import Prosody
@@ -35,28 +37,17 @@ POLL = 0.05
 JIDGET, MQTT_IO, SLIXMPP = "Jidget", "mqtt-io", "bare slixmpp"
 COLUMNS = {"rss": "RSS MiB", "pss": "PSS MiB", "start": "start CPU ms", "idle": "idle CPU µs/s"}
 STEPS = {"rss": "RSS MiB", "rss_added": "added", "pss": "PSS MiB", "pss_added": "added", "cpu": "CPU ms"}
-CONFIG = """\
-[xmpp]
-jid = "{jid}"
-password_file = "password"
-host = "{host}"
-port = {port}
-security = "starttls"
-ca_file = "{ca}"
-[access]
-"{owner}" = "owner"
-[store]
-path = "jidget.db"
+THINGS = """\
 [things.tank]
 driver = "simulated"
 interval = "60s"
 [things.tank.options.properties]
-temperature = {{ type = "number", unit = "Cel", waveform = "sine" }}
+temperature = { type = "number", unit = "Cel", waveform = "sine" }
 [things.pump]
 driver = "simulated"
 interval = "60s"
 [things.pump.options.properties]
-state = {{ type = "boolean", writable = true }}
+state = { type = "boolean", writable = true }
 """
 MQTT_IO_CONFIG = """\
 mqtt:
@@ -99,15 +90,12 @@ def main() -> int:
         report.show_targets(targets)
     if args.json:
         report.write_json(args.json, samples, targets, repeats=args.repeats, steps=steps.as_json())
-    return int(any(target.met is False for target in targets))
+    return int(report.missed(targets))
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats; the median of them counts")
-    parser.add_argument("--quick", action="store_true", help="one repeat, to see it work")
+    parser = report.parser(__doc__, quick="one repeat")
     parser.add_argument("--breakdown", action="store_true", help="also what each import and step adds")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there too; - for standard output alone")
     parser.add_argument("--mqtt-venv", type=Path, default=CACHE / "mqtt", help="environment with mqtt-io; made if none")
     parser.add_argument("--plain-venv", type=Path, default=CACHE / "plain", help="environment for Jidget; made anew")
     args = parser.parse_args()
@@ -143,15 +131,8 @@ def _measure(directory: Path, args: argparse.Namespace, samples: Samples, steps:
 
 
 def _configuration(directory: Path, server: Prosody) -> Path:
-    (directory / "password").touch(mode=0o600)
-    (directory / "password").write_text(USERS[AGENT])
-    file = directory / "jidget.toml"
-    file.write_text(
-        CONFIG.format(
-            jid=server.jid(AGENT), host=server.host, port=server.port, ca=server.ca_file, owner=server.jid("alice")
-        )
-    )
-    return file
+    account = Account(server=server, name=AGENT, password=USERS[AGENT])
+    return write_config(directory, account, {server.jid("alice"): '"owner"'}, things=THINGS)
 
 
 def _program(command: Sequence[str], connected: str, directory: Path) -> dict[str, float]:

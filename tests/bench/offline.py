@@ -20,17 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.support.accounts import Accounts
 from tests.support.agents import WatchedAgent, write_config
-from tests.support.backlog import Checker, fill, resident
+from tests.support.backlog import QUIET, Checker, fill, resident
 
 from jidget.demo.prosody import Prosody
 
-QUIET = """
-[things.idle]
-driver = "simulated"
-interval = "1h"
-[things.idle.options.properties]
-level = { type = "number" }
-"""
 PATIENCE = 3600.0
 
 

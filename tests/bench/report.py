@@ -1,5 +1,6 @@
 """Medians of repeats, targets and what was reached, as a table for people and as JSON for programs."""
 
+import argparse
 import json
 import os
 import platform
@@ -37,6 +38,20 @@ class Target:
         if self.reached is None:
             return None
         return self.reached >= self.limit if self.at_least else self.reached <= self.limit
+
+
+def parser(description: str | None, *, quick: str) -> argparse.ArgumentParser:
+    """Return a parser of what all benchmarks know; `quick` says what that option leaves."""
+    known = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known.add_argument("--repeats", type=int, default=5, help="interleaved repeats; the median of them counts")
+    known.add_argument("--quick", action="store_true", help=f"{quick}, to see it work")
+    known.add_argument("--json", metavar="FILE", help="write the figures there too; - for standard output alone")
+    return known
+
+
+def missed(targets: Sequence[Target]) -> bool:
+    """Whether a target is not met; what could not be measured is no miss."""
+    return any(target.met is False for target in targets)
 
 
 class Samples:

@@ -19,6 +19,8 @@ from tests.bench import report
 from tests.bench.report import Samples, Target
 from tests.bench.venvs import CACHE, mqtt_python
 from tests.bench.workers import Worker
+from tests.support.accounts import Account
+from tests.support.agents import write_config
 
 from jidget.demo.agent_process import AgentProcess
 from jidget.demo.mosquitto import Mosquitto
@@ -33,23 +35,12 @@ READ, SET, FORM_READ, FORM_SET = "Jidget, <req> read", "Jidget, <set>", "Jidget,
 QUESTIONS = {READ: "read", SET: "set", FORM_READ: "form read", FORM_SET: "form set"}
 PING, NO_DELAY, DEFAULT = "ping, client to client", "MQTT 5, TCP_NODELAY", "MQTT 5, as it comes"
 COLUMNS = {"p50": "p50 µs", "p95": "p95 µs", "ratio": "p50 of ping's"}
-CONFIG = """\
-[xmpp]
-jid = "{jid}"
-password_file = "password"
-host = "{host}"
-port = {port}
-security = "starttls"
-ca_file = "{ca}"
-[access]
-"{caller}" = "owner"
-[store]
-path = "jidget.db"
+THINGS = """\
 [things.pump]
 driver = "simulated"
 interval = "10s"
 [things.pump.options.properties]
-state = {{ type = "boolean", writable = true }}
+state = { type = "boolean", writable = true }
 """
 
 
@@ -65,15 +56,12 @@ def main() -> int:
         report.show_targets(targets)
     if args.json:
         report.write_json(args.json, samples, targets, repeats=args.repeats, calls=args.calls)
-    return int(any(target.met is False for target in targets))
+    return int(report.missed(targets))
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats; the median of them counts")
+    parser = report.parser(__doc__, quick="one repeat with a tenth of the calls")
     parser.add_argument("--calls", type=int, default=400, help="calls in each repeat")
-    parser.add_argument("--quick", action="store_true", help="one repeat with a tenth of the calls, to see it work")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there too; - for standard output alone")
     parser.add_argument("--directory", type=Path, help="where the agent's store is: on the disk that is meant")
     parser.add_argument("--mqtt-venv", type=Path, default=CACHE / "mqtt", help="environment with paho-mqtt")
     args = parser.parse_args()
@@ -114,15 +102,8 @@ def _measure(directory: Path, args: argparse.Namespace, samples: Samples) -> Non
 
 
 def _configuration(directory: Path, server: Prosody) -> Path:
-    (directory / "password").touch(mode=0o600)
-    (directory / "password").write_text(USERS[AGENT])
-    file = directory / "jidget.toml"
-    file.write_text(
-        CONFIG.format(
-            jid=server.jid(AGENT), host=server.host, port=server.port, ca=server.ca_file, caller=server.jid(CALLER)
-        )
-    )
-    return file
+    account = Account(server=server, name=AGENT, password=USERS[AGENT])
+    return write_config(directory, account, {server.jid(CALLER): '"owner"'}, things=THINGS)
 
 
 def _account(server: Prosody, user: str) -> dict[str, object]:

@@ -64,16 +64,13 @@ def main() -> int:
         report.show_targets(targets)
     if args.json:
         report.write_json(args.json, samples, targets, repeats=args.repeats)
-    return int(any(target.met is False for target in targets))
+    return int(report.missed(targets))
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats; the median of them counts")
+    parser = report.parser(__doc__, quick="one repeat with a tenth of the readings")
     parser.add_argument("--readings", type=float, default=1.0, help="times as many readings in every case")
-    parser.add_argument("--quick", action="store_true", help="one repeat with a tenth of the readings, to see it work")
     parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="only rows whose name has this")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there too; - for standard output alone")
     parser.add_argument("--directory", type=Path, help="where the stores are: on a real disk")
     parser.add_argument("--mqtt-venv", type=Path, default=CACHE / "mqtt", help="environment with paho-mqtt")
     args = parser.parse_args()

@@ -30,7 +30,7 @@ asyncio.run(main())
 
 async def test_a_wait_ends_when_the_machine_gets_an_address() -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("ip") is None:
-        pytest.skip(f"{ABSENT}: a network of the test's own needs root, unshare and ip")
+        pytest.skip(f"{ABSENT}a network of the test's own needs root, unshare and ip")
     command = f"{sys.executable} -c '{WAITER}' & read _; ip link set lo up; wait"
     shell = await asyncio.create_subprocess_exec("unshare", "--net", "sh", "-c", command, stdin=PIPE, stdout=PIPE)
     assert shell.stdin is not None

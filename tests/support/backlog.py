@@ -15,6 +15,14 @@ from jidget.reading import Reading
 from jidget.store.store import Store
 from jidget_drivers import Kind, Property
 
+QUIET = """
+[things.idle]
+driver = "simulated"
+interval = "1h"
+[things.idle.options.properties]
+level = { type = "number" }
+"""
+"""A Thing that adds next to nothing."""
 THING = "probe"
 COUNT = Property(name="count", kind=Kind.INTEGER)
 STEP = 100

@@ -20,6 +20,8 @@ COUNT = Property(name="count", kind=Kind.INTEGER)
 MODE = Property(name="mode", kind=Kind.ENUM, options=("eco", "boost"))
 TEXT = Property(name="text", kind=Kind.STRING)
 START = 1_790_000_000_000
+ALL = (0, 1 << 62)
+"""From the first to the last time there is, in UTC milliseconds."""
 NOBODY = 65534
 
 

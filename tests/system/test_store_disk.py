@@ -9,18 +9,11 @@ from pathlib import Path
 import pytest
 from tests.support.accounts import Accounts
 from tests.support.agents import WatchedAgent, write_config
-from tests.support.backlog import Checker, fill, resident
+from tests.support.backlog import QUIET, Checker, fill, resident
 from tests.support.strict_skips import ABSENT
 
 from jidget.demo.prosody import Prosody
 
-QUIET = """
-[things.idle]
-driver = "simulated"
-interval = "1h"
-[things.idle.options.properties]
-level = { type = "number" }
-"""
 ROWS = 20_000
 BATCHES = 200
 WORK = f"""
@@ -53,7 +46,7 @@ def syncs(path: Path, durability: str) -> int:
     """Return how often a process waits for the disk that keeps readings, ten a commit and fifty a batch."""
     strace = shutil.which("strace")
     if strace is None:
-        pytest.skip(f"{ABSENT}strace, which counts what SQLite does")
+        pytest.skip("strace, which counts what SQLite does, is not installed: sudo apt install strace")
     trace = path.with_suffix(".trace")
     command = [strace, "-f", "-qq", "-e", "trace=fsync,fdatasync", "-e", "signal=none", "-o", str(trace)]
     done = subprocess.run(

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jidget.errors import JidgetError, LinkError, PublishRefused
-from jidget.reading import Batch, Reading
+from jidget.reading import READINGS_IN_BATCH, Batch, Reading
 from jidget.readings import publisher
-from jidget.readings.publisher import MOST_IN_FLIGHT, MOST_READINGS, Publisher
+from jidget.readings.publisher import MOST_IN_FLIGHT, Publisher
 from jidget.store.outbox import MemoryOutbox
 from jidget_drivers import Kind, Property
 
@@ -132,7 +132,7 @@ async def test_a_burst_becomes_batches_of_fifty_and_no_more_than_eight_are_in_fl
             answered += 1
             await idle()
         assert bench.server.most == MOST_IN_FLIGHT
-        assert {len(batch.readings) for batch in bench.server.sent} == {MOST_READINGS}
+        assert {len(batch.readings) for batch in bench.server.sent} == {READINGS_IN_BATCH}
         assert [batch.seq for batch in bench.server.sent] == list(range(1, 61))
         values = [reading.value for batch in bench.server.sent for reading in batch.readings]
         assert values == list(range(1, 3001))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.fakes import Clock
 from tests.support.stores import (
+    ALL,
     START,
     TEMPERATURE,
     TEXT,
@@ -31,7 +32,6 @@ from jidget.store.upkeep import LEAST_SIZE, RESERVE, Retention
 from jidget.store.wal import LOG_BYTES
 
 DAY = 86_400_000
-ALL = (0, 1 << 62)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.stores import (
+    ALL,
     START,
     ask,
     content,
@@ -37,7 +38,6 @@ from jidget.store.safe_journal import SafeJournal
 from jidget.store.store import Store
 
 SOON = 0.02
-ALL = (0, 1 << 62)
 
 
 @pytest.fixture

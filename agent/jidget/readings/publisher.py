@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 
 from jidget.errors import LinkError, PublishRefused
 from jidget.ports import Outbox, Uplink
-from jidget.reading import Batch, weight_of
+from jidget.reading import READINGS_IN_BATCH, Batch, weight_of
 
 log = logging.getLogger(__name__)
 
-MOST_READINGS = 50
-"""Readings in one batch."""
 MOST_IN_FLIGHT = 8
 """Batches sent and not yet answered."""
 WINDOW_SPAN = 2.0
@@ -32,7 +30,7 @@ class Publisher:
         self._outbox = outbox
         self._uplink = uplink
         self._now = now
-        self.most_readings = MOST_READINGS
+        self.most_readings = READINGS_IN_BATCH
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._repeats: Iterator[Batch] = iter(())

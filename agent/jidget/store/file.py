@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import overload
 
-from jidget.reading import Batch
+from jidget.reading import READINGS_IN_BATCH, Batch
 from jidget.store.command_log import CommandLog
 from jidget.store.database import Database
 from jidget.store.faults import StoreBroken, StoreDamaged
@@ -17,8 +17,6 @@ from jidget.store.outbox import MemoryOutbox
 from jidget.store.readings_log import ReadingsLog
 from jidget.store.salvage import salvage
 
-CUT = 50
-"""Readings in a batch."""
 AT_ONCE = 2000
 """Readings moved in one go, some milliseconds of work."""
 
@@ -92,7 +90,7 @@ async def _move(memory: MemoryOutbox, readings: ReadingsLog) -> None:
     while memory.batches or memory.waiting:
         if memory.batches:
             while readings.waiting:  # it is older than what memory cut
-                readings.cut(CUT, backlog=True)
+                readings.cut(READINGS_IN_BATCH, backlog=True)
                 await asyncio.sleep(0)
             readings.note_cut()
             _adopt(memory, readings)

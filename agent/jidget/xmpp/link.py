@@ -1,17 +1,16 @@
 """The link: requests and answers over the current session, and whether the server is still there.
 
 A session outlives its connections (`jidget.xmpp.wire`): what was asked is answered after a gap, and nobody above needs
-to know that there was one. What arrives is fresh only once the server has answered a ping that was sent over the same
-connection: servers bring what waited for us, commands too, without saying how old it is.
+to know that there was one. What arrives is fresh only if the server has answered a ping that we sent a short time ago:
+servers bring what waited for us, commands too, without saying how old it is.
 """
 
 import asyncio
-import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from xml.etree import ElementTree as ET
 
+from jidget.commands.execution import boottime
 from jidget.errors import JidgetError, LinkError, RequestTimeout, StanzaError
 from jidget.xmpp.login import Login
 from jidget.xmpp.managed_stream import ManagedStream
@@ -20,8 +19,6 @@ from jidget.xmpp.pending import Pending, Request, stanza_error
 from jidget.xmpp.timing import Timing
 from jidget.xmpp.wire import Wire
 from jidget.xmpp.xml import CLIENT, PING, element, escape, serialise
-
-log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT = 20.0
 PATIENCE = 0.7
@@ -39,11 +36,6 @@ _IQ = f"{{{CLIENT}}}iq"
 
 class StanzaTooLong(LinkError):
     """A stanza is longer than servers take; it was not sent."""
-
-
-def boottime() -> float:
-    """Return seconds that go on counting while the machine sleeps, and that nobody can set."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Link:
@@ -144,7 +136,6 @@ class Link:
                 stream = self._wire.stream
                 if stream is None:
                     return LinkError("not connected")
-                stream.closed.add_done_callback(self._on_closed)
                 error = await self._watch(stream)
                 ended = await self._wire.take_over(error)
                 if ended is not None:

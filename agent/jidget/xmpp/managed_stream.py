@@ -20,14 +20,13 @@ from jidget.xmpp.stream_management import (
     BadAcknowledgement,
     StreamManagement,
 )
-from jidget.xmpp.xml import CLIENT, serialise
+from jidget.xmpp.xml import serialise
 
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN = 0.01
 """Seconds in which the server's question how much we have is answered: mostly with what is written next anyway."""
 _FEATURES = "{http://etherx.jabber.org/streams}features"
-_STANZAS = frozenset(f"{{{CLIENT}}}{name}" for name in ("iq", "message", "presence"))
 
 
 class ManagedStream(Stream):
@@ -101,10 +100,6 @@ class ManagedStream(Stream):
 
     def _spawn_event(self, xml: ET.Element) -> None:
         match xml.tag:
-            case tag if tag in _STANZAS:
-                if self._bound.done():
-                    self.management.received()
-                super()._spawn_event(xml)
             case tag if tag == _FEATURES and self.authenticated:
                 self._on_features(xml)
             case tag if tag == REQUEST:
@@ -119,6 +114,10 @@ class ManagedStream(Stream):
                 self._on_failed(xml)
             case _:
                 super()._spawn_event(xml)
+
+    def _take(self, stanza: ET.Element) -> None:
+        self.management.received()
+        super()._take(stanza)
 
     def _on_features(self, features: ET.Element) -> None:
         """Take over the earlier session before a resource is bound, where the server offers that (XEP-0198 5)."""

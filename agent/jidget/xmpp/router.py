@@ -16,9 +16,10 @@ from xml.etree import ElementTree as ET
 
 from slixmpp import JID
 
+from jidget.commands.execution import boottime
 from jidget.errors import LinkError, StanzaError
 from jidget.xmpp.crowd import Crowd
-from jidget.xmpp.link import Link, StanzaTooLong, boottime
+from jidget.xmpp.link import Link, StanzaTooLong
 from jidget.xmpp.xml import CLIENT, DELAY, error_reply, parse_jid, result_reply
 
 log = logging.getLogger(__name__)

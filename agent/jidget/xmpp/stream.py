@@ -190,14 +190,18 @@ class Stream(ClientXMPP):
         if xml.tag not in _STANZAS:
             super()._spawn_event(xml)
         elif self._bound.done():
-            self.stanzas += 1
-            self._on_stanza(xml)
+            self._take(xml)
         elif xml.get("from") not in self._servers:  # bound at the server already: slixmpp would answer in our name
             self._early.append(xml)
         else:
             if xml.get("type") == "error" and xml.tag.endswith("}iq"):
                 self._on_bind_error(xml)
             super()._spawn_event(xml)
+
+    def _take(self, stanza: ET.Element) -> None:
+        """Take a stanza that came since a resource is bound."""
+        self.stanzas += 1
+        self._on_stanza(stanza)
 
     def _deliver_early(self) -> None:
         """Take what others sent before we knew that we are bound."""
