@@ -11,7 +11,7 @@ import inspect
 import queue
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar, get_args, get_origin
@@ -83,6 +83,11 @@ class Driver(ABC, Generic[OptionsT]):
         extra: name of the pip extra of `jidget` that brings its libraries, for a clear message when they are missing.
         wiring: what a person connects to what, for the catalogue; empty where there is nothing to wire.
 
+    Attributes:
+        kept: what outlives the process: the total of a meter, the time it was read last. The host puts a mapping backed
+            by its store here before `open`; without a host it is a dict, as old as the driver. What is assigned is on
+            disk with the store's next commit, so a crash may lose the last second's. Cheap enough for each read.
+
     Constructing one touches no hardware; it may raise `MissingLibrary`.
     """
 
@@ -103,6 +108,7 @@ class Driver(ABC, Generic[OptionsT]):
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
+        self.kept: MutableMapping[str, Scalar] = {}
         self._worker: _Worker | None = None
 
     async def open(self) -> None:

@@ -24,6 +24,7 @@ PinName = Annotated[StrictInt, Field(ge=0)] | Annotated[str, Field(min_length=1)
 PIN_DESCRIPTION = "GPIO (BCM) number such as 17, or a name such as GPIO17 or BOARD11."
 
 _FACTORY_CHOICE = "GPIOZERO_PIN_FACTORY"
+_LGPIO = "lgpio"
 _LONGEST = 64
 """Edges kept while nobody takes them: enough for a bouncing contact; beyond, the oldest give way."""
 
@@ -40,7 +41,11 @@ def require_gpiozero(driver: str) -> None:
 
 
 def _needs(library: str) -> bool:
-    return library == "gpiozero" or _FACTORY_CHOICE not in os.environ
+    return library == "gpiozero" or _lgpio_is_chosen()
+
+
+def _lgpio_is_chosen() -> bool:
+    return os.environ.get(_FACTORY_CHOICE, _LGPIO).lower() == _LGPIO
 
 
 def claim(pin: PinName) -> Any:
@@ -63,14 +68,17 @@ def _pin_factory(gpiozero: Any) -> Any:
 
     gpiozero itself would go on to try three more, the last one experimental, and report the errors of none.
     """
-    if _FACTORY_CHOICE in os.environ:
+    if not _lgpio_is_chosen():
         gpiozero.Device.ensure_pin_factory()
         return gpiozero.Device.pin_factory
-    return _import_lgpio().LGPIOFactory()
+    module = _import_lgpio()
+    factory = module.LGPIOFactory()
+    factory.pin_class = module.LgpioPin
+    return factory
 
 
 def _import_lgpio() -> Any:
-    """Import gpiozero's lgpio factory from inside a directory that can be written.
+    """Import what is built on lgpio from inside a directory that can be written.
 
     On import lgpio makes a named pipe in the working directory, opens both ends, and leaves it there. A service often
     may not write where it stands, and then the import fails.
@@ -79,9 +87,16 @@ def _import_lgpio() -> Any:
     with tempfile.TemporaryDirectory(prefix="jidget-lgpio-") as directory:
         os.chdir(directory)
         try:
-            return importlib.import_module("gpiozero.pins.lgpio")
+            return importlib.import_module("jidget_drivers.gpio_lgpio")
         finally:
             os.chdir(before)
+
+
+def stay() -> None:
+    """Leave a pin as it is: takes the place of gpiozero's `Pin.close` where a pin must stay an output.
+
+    gpiozero closes pins, at the latest when the process ends, by turning them into inputs.
+    """
 
 
 @contextmanager
@@ -103,6 +118,7 @@ _REMEDIES = {
     "PinInvalidPin": "this board has no such pin. Write its GPIO number, such as 17, or a name such as BOARD11",
     "GPIOPinInUse": "another Thing of this configuration has it. Each pin can serve one Thing",
     "PinFixedPull": 'it has a pull-up resistor on the board: write pull = "up", or take another pin',
+    "PinPWMUnsupported": f"the chosen pin factory makes no PWM. Leave {_FACTORY_CHOICE} unset to have lgpio",
     "PinUnknownPi": f"this machine is not a Raspberry Pi. Another board needs {_FACTORY_CHOICE} set",
     "BadPinFactory": f"{_FACTORY_CHOICE} names a pin factory that cannot be used",
 }

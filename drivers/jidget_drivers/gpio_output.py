@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jidget_drivers.driver import DriverOptions, Sensor
 from jidget_drivers.errors import DeviceUnavailable
-from jidget_drivers.gpio import EXTRA, PIN_DESCRIPTION, PinName, claim, pin_errors, require_gpiozero
+from jidget_drivers.gpio import EXTRA, PIN_DESCRIPTION, PinName, claim, pin_errors, require_gpiozero, stay
 from jidget_drivers.properties import Kind, Property, Scalar
 
 
@@ -38,8 +38,7 @@ class GpioOutput(Sensor[GpioOutputOptions]):
     wiring = (
         "The pin drives a few mA at 3.3 V: connect a relay board's input or a transistor, never a coil or a motor. "
         "Before the agent starts, and if the machine hangs, nobody drives the pin: fit a resistor of about 10 kΩ that "
-        "pulls it to off. With active_low the pin is low for some microseconds at the start: no relay notices, fast "
-        "electronics might. When the agent's process has ended, Raspberry Pi OS keeps the pin driven as it was; with "
+        "pulls it to off. When the agent's process has ended, Raspberry Pi OS keeps the pin driven as it was; with "
         "dtparam=strict_gpiod, or another kernel, it becomes an input."
     )
 
@@ -53,8 +52,7 @@ class GpioOutput(Sensor[GpioOutputOptions]):
         await self.close()
         self._device = claim(self.options.pin)
         pin = self._device.pin
-        # gpiozero closes pins, at the latest when the process ends, by turning them into inputs. Not this one.
-        pin.close = _stay
+        pin.close = stay
         with pin_errors(self.options.pin):
             if pin.function != "output":
                 pin.output_with_state(self._level(False))
@@ -85,7 +83,3 @@ class GpioOutput(Sensor[GpioOutputOptions]):
 
     def _level(self, on: bool) -> bool:
         return on != self.options.active_low
-
-
-def _stay() -> None:
-    """Leave a pin as it is: takes the place of gpiozero's `Pin.close`."""

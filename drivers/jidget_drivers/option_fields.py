@@ -1,6 +1,7 @@
 """What a JSON schema says to a person: the fields of a driver's options and of its actions' parameters."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
@@ -103,7 +104,11 @@ def _say_type(field: Schema, definitions: Schema) -> str:
 def _say_variant(variant: Schema, definitions: Schema) -> str:
     if "enum" in variant:
         choices = variant["enum"]
-        return "one of " + ", ".join(f'"{choice}"' for choice in choices) if len(choices) <= 16 else "text"
+        return (
+            "one of " + ", ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
+            if len(choices) <= 16
+            else "text"
+        )
     if "const" in variant:
         return str(variant["const"])
     kind = str(variant.get("type", "any"))
