@@ -1,4 +1,4 @@
-"""The machine itself: load, memory, disk, uptime and, where it has such a sensor, the temperature of its CPU."""
+"""The machine itself: load, memory, disk, uptime; where it can tell them, CPU temperature and signs of its health."""
 
 import time
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from jidget_drivers.driver import DriverOptions, Sensor
 from jidget_drivers.errors import DeviceUnavailable
 from jidget_drivers.option_types import LocalPath
 from jidget_drivers.properties import Kind, Property, Scalar
+from jidget_drivers.sysfs import SYSFS, SYSFS_DESCRIPTION
+from jidget_drivers.system_health import all_properties, read_all, sources
 from jidget_drivers.units import Unit
 
 # Names of hwmon chips and thermal zones that measure the CPU, best first: ARM boards, Intel, AMD.
@@ -23,12 +25,21 @@ class SystemOptions(DriverOptions):
     """Which part of the machine to look at."""
 
     path: LocalPath = Field(default=Path("/"), description="Any file or directory on the file system `disk` tells of.")
+    wifi: str = Field(
+        default="",
+        description="Network interface of `wifi_signal`, such as wlan0. Left out: the first wireless one.",
+        examples=["wlan0"],
+    )
+    sysfs: LocalPath = Field(default=SYSFS, description=SYSFS_DESCRIPTION)
+    procfs: LocalPath = Field(default=Path("/proc"), description="Where procfs is mounted, likewise.")
 
 
 class System(Sensor[SystemOptions]):
-    """The machine itself: CPU temperature, load, memory, disk, uptime.
+    """The machine itself: CPU temperature, load, memory, disk, uptime, and signs of its health.
 
-    `cpu_temperature` is there only on machines that can tell it; virtual ones usually cannot.
+    `cpu_temperature` is there only on machines that can tell it; virtual ones usually cannot. So are `under_voltage`
+    and `throttled` (a Raspberry Pi with its own kernel, or with vcgencmd and a user in the group video), `wifi_signal`
+    (a machine with Wi-Fi), `disk_wear` and `disk_spare` (one with an eMMC of version 5 or later; SD cards do not tell).
     """
 
     properties: tuple[Property, ...] = (
@@ -66,13 +77,18 @@ class System(Sensor[SystemOptions]):
         Property(
             name="uptime", kind=Kind.INTEGER, unit=Unit.SECOND, description="Time since the machine started.", minimum=0
         ),
+        *all_properties(),
     )
 
     def __init__(self, options: SystemOptions) -> None:
         super().__init__(options)
         self._chip = _cpu_chip(_temperatures())
+        self._sources = sources(options.sysfs, options.procfs, options.wifi)
+        absent = {prop.name for prop in all_properties()}
+        absent -= {prop.name for source in self._sources for prop in source.properties}
         if self._chip is None:
-            self.properties = tuple(p for p in type(self).properties if p.name != "cpu_temperature")
+            absent.add("cpu_temperature")
+        self.properties = tuple(prop for prop in type(self).properties if prop.name not in absent)
 
     async def read(self) -> Mapping[str, Scalar]:
         """Ask the kernel; in a thread, because the disk may be a network share that hangs."""
@@ -94,7 +110,7 @@ class System(Sensor[SystemOptions]):
         }
         if self._chip is not None:
             values["cpu_temperature"] = self._cpu_temperature(self._chip)
-        return values
+        return values | read_all(self._sources)
 
     def _cpu_temperature(self, chip: str) -> float:
         temperature = _temperatures().get(chip)

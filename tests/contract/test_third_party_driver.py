@@ -37,20 +37,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_found_and_keeps_the_contract(site: Path, tmp_path: Path) -> None:
-    zone = tmp_path / "temp"
-    zone.write_text("42125\n")
+    capacity = tmp_path / "capacity"
+    capacity.write_text("87\n")
     script = """
 import sys
 from jidget_drivers.catalogue import installed
 from jidget_drivers.testing import check_driver
-entry = installed()["thermal-zone"]
+entry = installed()["battery"]
 cls = entry.load()
 check_driver(cls, {"path": sys.argv[1]})
 print(entry.dist.name, sys.modules[cls.__module__].__file__)
 """
-    assert run("-W", "error", "-c", script, str(zone), site=site).split() == [
-        "jidget-thermal-zone",
-        str(site / "jidget_thermal_zone.py"),
+    assert run("-W", "error", "-c", script, str(capacity), site=site).split() == [
+        "jidget-battery",
+        str(site / "jidget_battery.py"),
     ]
 
 
@@ -68,6 +68,6 @@ def test_the_readme_shows_a_driver_that_works(tmp_path: Path) -> None:
 
 
 def test_the_readme_shows_the_entry_point_of_the_example() -> None:
-    line = 'thermal-zone = "jidget_thermal_zone:ThermalZone"'
+    line = 'battery = "jidget_battery:Battery"'
     assert line in (ROOT / "drivers" / "README.md").read_text("utf-8")
     assert line in (EXAMPLE / "pyproject.toml").read_text("utf-8")

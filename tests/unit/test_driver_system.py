@@ -33,7 +33,7 @@ async def test_the_values_are_this_machines() -> None:
     async with System(SystemOptions()) as driver:
         values = await driver.read()
         for prop in driver.properties:
-            assert misfit(prop, values[prop.name]) == ""
+            assert prop.name not in values or misfit(prop, values[prop.name]) == ""
     assert values["uptime"] == pytest.approx(time.time() - psutil.boot_time(), abs=2)
     assert values["load"] == pytest.approx(os.getloadavg()[0], abs=0.5)
     assert values["disk"] == pytest.approx(psutil.disk_usage("/").percent, abs=1)
@@ -55,7 +55,7 @@ async def test_the_cpu_is_found_among_the_sensors(
     with_sensors(monkeypatch, sensors)
     async with System(SystemOptions()) as driver:
         assert (await driver.read())["cpu_temperature"] == temperature
-    assert driver.properties == System.properties
+    assert driver.properties[:5] == System.properties[:5]
 
 
 @pytest.mark.parametrize("sensors", [{}, {"nvme": [38.0]}, {"cpu_thermal": []}])
@@ -65,7 +65,9 @@ async def test_without_a_sensor_of_the_cpu_there_is_no_such_property(
     with_sensors(monkeypatch, sensors)
     async with System(SystemOptions()) as driver:
         assert "cpu_temperature" not in await driver.read()
-    assert [prop.name for prop in driver.properties] == ["load", "memory", "disk", "uptime"]
+    names = [prop.name for prop in driver.properties]
+    assert names[:4] == ["load", "memory", "disk", "uptime"]
+    assert "cpu_temperature" not in names
 
 
 async def test_a_psutil_without_sensors_is_a_machine_without(monkeypatch: pytest.MonkeyPatch) -> None:
