@@ -14,6 +14,7 @@ from jidget.commands.access import Access
 from jidget.commands.glance import glance
 from jidget.commands.interrupted import Interrupted
 from jidget.commands.local import Local
+from jidget.commands.notices import Notices
 from jidget.commands.service import Commands
 from jidget.config.model import Config, ThingConfig
 from jidget.errors import JidgetError
@@ -23,7 +24,13 @@ from jidget.readings.now import NowWriter
 from jidget.readings.policy import ReportPolicy
 from jidget.readings.publisher import Publisher
 from jidget.readings.sampler import Sampler
+from jidget.safety.buttons import Buttons
+from jidget.safety.guard import Guard
+from jidget.safety.keeper import Keeper
+from jidget.safety.memory import OutputMemory
+from jidget.safety.output import Output
 from jidget.sdnotify import notify, watchdog_interval
+from jidget.store.kept import Kept
 from jidget.store.known_password import KnownPassword
 from jidget.store.safe_journal import SafeJournal
 from jidget.store.store import Store
@@ -31,6 +38,7 @@ from jidget.store.upkeep import Retention
 from jidget.things.directory import Directory
 from jidget.things.host import Thing
 from jidget.things.loader import load_things
+from jidget.things.rulebook import buttons_of
 from jidget.xmpp.adhoc import AdHoc
 from jidget.xmpp.chat import Chat
 from jidget.xmpp.control import Control
@@ -49,6 +57,8 @@ from jidget.xmpp.timing import Timing
 
 log = logging.getLogger(__name__)
 
+LAST_MOVES = 5.0
+"""Seconds that outputs get to go to safe when the agent is stopped."""
 LAST_WORDS = 3.0
 """Seconds that the last readings get to arrive when the agent is stopped."""
 
@@ -64,7 +74,8 @@ class App:
         """
         xmpp = config.xmpp
         self._personal = xmpp.account == "person"
-        self.directory = Directory(load_things(config))
+        things = load_things(config)
+        self.directory = Directory(things)
         self.access = Access(config.access, xmpp.jid)
         self.store = store_of(config)
         self.store.on_change = self._on_store
@@ -72,9 +83,16 @@ class App:
         self._timing = timing or Timing()
         self.link = Link(login_of(xmpp), self.router.receive, liveness=xmpp.liveness, timing=self._timing)
         self.journal = SafeJournal(self.store)
+        self.memory = OutputMemory(self.store)
+        self.kept = [Kept(self.store, thing.id) for thing in things]
+        for thing, kept in zip(things, self.kept, strict=True):
+            thing.driver.kept = kept
+        guard = Guard(self.directory, self.memory)
+        self.buttons = Buttons(guard, buttons_of(config, {thing.id: thing for thing in things}))
+        self.keeper = Keeper(guard, things, on_input=self.buttons.observed)
         self.known_password = KnownPassword(self.store, self.link.login.jid, self.link.login.password)
         self.commands = Commands(
-            self.directory, self.access, self.journal, me=lambda: self.link.full, remarks=self._remarks
+            self.directory, self.access, self.journal, self.keeper, me=lambda: self.link.full, remarks=self._remarks
         )
         self.continuity = Continuity(self.store)
         self.pep = Pep(self.link, whitelist=self._feed_list if self._personal else None, extent=self.continuity.extent)
@@ -113,7 +131,10 @@ class App:
         self.interrupted = Interrupted(
             self.journal, self.directory, self.access, chat, reachable=lambda: self.presence.shown
         )
-        self.presence.on_shown = self.interrupted.notify
+        self.notices = Notices(self.access, chat, reachable=lambda: self.presence.shown)
+        self.keeper.on_forced, self.keeper.on_stuck = self.notices.forced, self._on_stuck
+        self.buttons.on_press = self.notices.pressed
+        self.presence.on_shown = self._on_shown
         return Session(
             link,
             router,
@@ -137,14 +158,20 @@ class App:
         log.info("Jidget %s: %d %s", __version__, count, "Thing" if count == 1 else "Things")
         try:
             async with self.store, asyncio.TaskGroup() as tasks:
+                for kept in self.kept:
+                    kept.wake()
+                self.keeper.wake()
                 await self.interrupted.look()
                 self.session.password_worked = await self.known_password.look()
                 sampler = tasks.create_task(self.sampler.run(), name="sampler")
                 others = [
+                    tasks.create_task(self.keeper.run(), name="outputs"),
+                    tasks.create_task(self.buttons.run(), name="buttons"),
                     tasks.create_task(self.store.run(), name="store"),
                     tasks.create_task(self.publisher.run(), name="publisher"),
                     tasks.create_task(self.now.run(), name="now"),
                     tasks.create_task(self.interrupted.run(), name="interrupted commands"),
+                    tasks.create_task(self.notices.run(), name="notices"),
                     tasks.create_task(self.local.run(), name="local questions"),
                     tasks.create_task(self.session.run(), name="session"),
                     tasks.create_task(_feed_watchdog(), name="watchdog"),
@@ -158,6 +185,7 @@ class App:
 
     async def _stop(self, sampler: asyncio.Task[None], others: Sequence[asyncio.Task[None]]) -> None:
         log.info("stopping")
+        await self.keeper.leave(LAST_MOVES)
         sampler.cancel()
         await asyncio.wait((sampler,))
         if self.link.connected:
@@ -182,11 +210,20 @@ class App:
         self.presence.notify()
         self.interrupted.notify()
 
+    def _on_shown(self) -> None:
+        self.interrupted.notify()
+        self.notices.notify()
+
+    def _on_stuck(self, output: Output, text: str) -> None:
+        self.notices.stuck(output, text)
+        self.presence.notify()
+
     async def _on_provisioned(self) -> None:
         await self.continuity.compare(self.pep.told)
         await self.now.write()
 
     def _on_link(self) -> None:
+        self.keeper.link(up=self.session.since is not None)
         self.presence.notify()
         if self.session.password_worked:
             self.known_password.note()
@@ -199,12 +236,15 @@ class App:
         self.presence.notify()
         self.publisher.look_again()
         self.interrupted.look_again()
+        self.memory.catch_up()
+        for kept in self.kept:
+            kept.flush()
         self.local.look_again()
 
     def _remarks(self) -> Sequence[str]:
         """Return what `status` begins with: what is wrong with the agent itself."""
         dropping = "store.max_size is reached: readings that were not sent are dropped" if self.store.overflows else ""
-        return [remark for remark in (self.store.trouble, dropping, self.pep.problem) if remark]
+        return [r for r in (*self.keeper.alarms, self.store.trouble, dropping, self.pep.problem) if r]
 
     def _admit(self, sender: JID) -> Admission:
         if sender.full in (self.link.login.jid, self.link.login.domain):
@@ -227,6 +267,7 @@ class App:
 
     def _glance(self) -> tuple[str, str]:
         remarks = (
+            "safety pending" if self.keeper.alarms else "",
             "readings are not published" if self.pep.problem else "",
             "readings are kept in memory only" if self.store.trouble else "",
             "readings are dropped: the store is full" if self.store.overflows else "",

@@ -448,8 +448,6 @@ def test_message_about_the_store(problems: Problems, line: str, message: str) ->
     ("text", "message"),
     [
         (f"{XMPP}[mqtt]\nhost = 'localhost'\npassword = 'hunter2'", "[mqtt]"),
-        (f"{XMPP}{PUMP}[things.pump.safety]\nsafe = false", "things.pump.safety = {…}"),
-        (f"{XMPP}{PUMP}toggles = true", "things.pump.toggles = true"),
         (f"{XMPP}[things.lamp]\nmatch = '0x00158d'\nlabel = 'Desk'", 'things.lamp.match = "0x00158d"'),
     ],
 )

@@ -13,6 +13,7 @@ from jidget.commands.local import Answer, ask_agent, say_told, wanted
 from jidget.config import load
 from jidget.errors import Exit, JidgetError
 from jidget.store.inspection import borrowed
+from jidget.store.kept import kept_in
 from jidget.things.directory import Directory, NotFound
 from jidget.things.host import Thing
 from jidget.things.loader import load_things
@@ -60,6 +61,8 @@ def _ask(store: Path, things: list[Thing], only: str | None) -> Answer:
                 f"an agent that runs has the hardware, and cannot be asked (its store is {store}). Try again when it "
                 "has started, or stop it first"
             )
+        for thing in things:
+            thing.driver.kept = dict(kept_in(store, thing.id))  # a meter goes on from its total; nothing is written
         return asyncio.run(_read_all(things, only))
 
 

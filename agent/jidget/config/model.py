@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from jidget.config.safety import Output, Safety
 from jidget.config.sizes import Bytes, size
 from jidget.config.values import (
     Alias,
@@ -198,6 +199,14 @@ class ThingConfig(Table):
     interval: Pause = duration("10s", "Time between two readings of a polled sensor")
     timeout: Pause = duration("5s", "How long the hardware may take to answer")
     report: ThingReport = Field(default=ThingReport(), description="What this Thing overrides of [report]")
+    safety: Safety | None = Field(
+        default=None,
+        description="Safety rules of its only output, or tables of rules by property",
+        examples=[{"max_on": "15m"}],
+    )
+    toggles: Output | None = Field(
+        default=None, description="Output that each press of this button switches over", examples=["lamp"]
+    )
     properties: dict[PropertyId, PropertyConfig] = Field(
         default={}, description="Calibration and names by property", examples=[{"temperature": {"offset": -0.4}}]
     )

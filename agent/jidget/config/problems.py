@@ -17,7 +17,7 @@ from jidget.spelling import did_you_mean
 
 NOT_YET = "not yet supported in this version. Remove it"
 
-_LATER: dict[Key, tuple[str, ...]] = {(): ("mqtt",), ("things",): ("safety", "match", "toggles")}
+_LATER: dict[Key, tuple[str, ...]] = {(): ("mqtt",), ("things",): ("match",)}
 """Keys of the contract that do not work yet: of the file, and of a Thing."""
 
 

@@ -15,6 +15,8 @@ from typing import Any, cast
 
 from jidget.reading import Reading
 from jidget.things.calibration import Calibration
+from jidget.things.overseer import Overseer
+from jidget.things.rules import Rules
 from jidget.things.state import Availability, Observed, ThingUnavailable, WriteFailed, WriteResult
 from jidget.things.values import BadValue, check_value, same_value
 from jidget_drivers import (
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 
 RETRY_LONGEST = 60.0
 """Seconds between attempts to open a driver that keeps failing, at most."""
+RETRY_URGENT = 2.0
+"""Seconds likewise, where an output of it is to be made safe."""
 NOT_YET = "not read yet"
 CLOCK_STEP_BACK = 60_000
 """Milliseconds: a clock set back further than this is believed; smaller steps keep timestamps rising."""
@@ -66,9 +70,11 @@ class Thing:
         properties: by id, as seen outside (labels, precision and calibration applied).
         property_aliases: casefolded alias to property id.
         actions: by name.
+        rules: safety rules of each writable property.
         values: last known value of each property.
         availability: whether it can be reached.
         on_readings: called with the readings of one instant, in the event loop.
+        overseer: watches over its outputs.
         on_availability: called after `availability` changed.
     """
 
@@ -91,16 +97,19 @@ class Thing:
         }
         self.property_aliases = dict(settings.property_aliases)
         self.actions: dict[str, Action] = driver.actions()
+        self.rules: dict[str, Rules] = {p.name: Rules(safe=p.safe) for p in self.writable}
         self.values: dict[str, Observed] = {}
         self.availability = Availability(False, now(), NOT_YET)
         self.on_readings: Callable[[Sequence[Reading]], None] = lambda _: None
         self.on_availability: Callable[[Thing], None] = lambda _: None
+        self.overseer = Overseer()
         self._open = False
         self._last_time = 0
         self._failures = 0
         self._up_since: float | None = None
         self._reads = 0
         self._changed = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     @property
     def writable(self) -> tuple[Property, ...]:
@@ -114,6 +123,7 @@ class Thing:
         while True:
             try:
                 async with self._opened():
+                    await self._set_first()
                     await self._observe_for_ever()
             except Exception as error:
                 if _being_cancelled():  # a driver that fails while letting go must not keep us
@@ -122,7 +132,8 @@ class Thing:
                 if self._lost(error) and not isinstance(error, DriverError | OSError):
                     log.exception("%s: its driver failed in a way it should not", self.id)
             self._failures += 1
-            await asyncio.sleep(retry_pause(self._failures) * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+            pause = min(retry_pause(self._failures), RETRY_URGENT if self.overseer.urgent(self) else RETRY_LONGEST)
+            await self._rest(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[None]:
@@ -145,6 +156,17 @@ class Thing:
             except Exception:
                 log.exception("%s: its driver failed in a way it should not while it was being closed", self.id)
 
+    async def _set_first(self) -> None:
+        """Set what must not wait until the hardware has been read."""
+        for name, value in self.overseer.first(self).items():
+            try:
+                async with self.lock:
+                    await self._write_one(name, value)
+            except TimeoutError:
+                raise DeviceUnavailable(f"setting {name} at first took longer than {self.timeout:g} s") from None
+            except WriteRefused as error:
+                raise DeviceUnavailable(f"setting {name} at first was refused: {error}") from error
+
     async def _observe_for_ever(self) -> None:
         """Poll or watch until something fails that needs the driver to be opened anew."""
         loop = asyncio.get_running_loop()
@@ -166,7 +188,20 @@ class Thing:
             except InvalidReading as error:  # the next reading may be right: no need to open it anew
                 self._lost(error)
             due = max(due + self.interval, loop.time())
-            await asyncio.sleep(due - loop.time())
+            if await self._rest(due - loop.time()):
+                due = loop.time()
+
+    def hurry(self) -> None:
+        """Look after the hardware now rather than when it is its time."""
+        self._hurry.set()
+
+    async def _rest(self, seconds: float) -> bool:
+        """Wait so long, or until there is a hurry; return whether there is."""
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self._hurry.wait()
+        return False
 
     async def _read(self) -> None:
         """Read a `Sensor` once; the lock is held."""
@@ -202,7 +237,7 @@ class Thing:
             self.availability = Availability(True, self._now())
             if away.reason != NOT_YET:
                 log.info("%s: available again", self.id)
-            self.on_availability(self)
+            self._tell_availability()
 
     def _stamp(self, values: Mapping[str, Scalar]) -> None:
         now = int(self._now() * 1000)
@@ -212,6 +247,7 @@ class Thing:
         for name, value in values.items():
             self.values[name] = Observed(value, now)
         self._changed.set()
+        self.overseer.observed(self, values)
         self.on_readings([Reading(self.id, self.properties[name], value, now) for name, value in values.items()])
 
     def _lost(self, error: BaseException) -> bool:
@@ -225,10 +261,14 @@ class Thing:
         if was.available or was.reason == NOT_YET:
             self.availability = Availability(False, self._now(), reason)
             log.warning("%s: unavailable: %s", self.id, reason)
-            self.on_availability(self)
+            self._tell_availability()
         elif news:
             self.availability = Availability(False, was.since, reason)
         return news
+
+    def _tell_availability(self) -> None:
+        self.overseer.changed(self)
+        self.on_availability(self)
 
     # ---- being asked ------------------------------------------------------------------------------------------
 
@@ -261,8 +301,12 @@ class Thing:
             return True
         return False
 
-    async def write(self, values: Mapping[str, Scalar]) -> WriteResult:
-        """Set properties, checked by the caller, then read them back.
+    async def write(self, values: Mapping[str, Scalar], check: Callable[[], None] = lambda: None) -> WriteResult:
+        """Set properties, checked by the caller, then read them back. Only the safety guard calls this.
+
+        Args:
+            values: by property.
+            check: called when all else was waited for, right before the first value is set; may raise to stop it.
 
         Raises:
             ThingUnavailable: nothing was moved: it cannot be reached.
@@ -274,9 +318,10 @@ class Thing:
             begun = False
             self._changed.clear()
             for name, value in values.items():
+                if not begun:
+                    check()
                 try:
-                    async with asyncio.timeout(self.timeout):
-                        await self.driver.write(name, self._calibrations[name].to_raw(self._raw[name], value))
+                    await self._write_one(name, value)
                 except (WriteRefused, DeviceUnavailable) as error:
                     self._raise_after(begun, name, error)
                 except TimeoutError:
@@ -284,10 +329,15 @@ class Thing:
                         f"{self.id}.{name}: no answer within {self.timeout:g} s; it may have moved", timed_out=True
                     ) from None
                 except Exception as error:
-                    log.exception("%s: writing %s failed", self.id, name)
+                    if not isinstance(error, DriverError | OSError):
+                        log.exception("%s: writing %s failed in a way it should not", self.id, name)
                     raise WriteFailed(f"{self.id}.{name}: its driver failed ({error}); it may have moved") from error
                 begun = True
             return await self._read_back(values)
+
+    async def _write_one(self, name: str, value: Scalar) -> None:
+        async with asyncio.timeout(self.timeout):
+            await self.driver.write(name, self._calibrations[name].to_raw(self._raw[name], value))
 
     def _raise_after(self, begun: bool, name: str, error: WriteRefused | DeviceUnavailable) -> None:
         if begun:
@@ -322,8 +372,8 @@ class Thing:
             seen is not None and same_value(self.properties[name], seen, wanted[name]) for name, seen in told.items()
         )
 
-    async def invoke(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """Invoke an action with checked arguments and return what it returns.
+    async def invoke(self, name: str, arguments: Mapping[str, Any], check: Callable[[], None] = lambda: None) -> Any:
+        """Invoke an action with checked arguments and return what it returns; `check` as in `write`.
 
         Raises:
             ThingUnavailable: nothing was moved: it cannot be reached.
@@ -332,6 +382,7 @@ class Thing:
         """
         async with self.lock:
             self._require_available()
+            check()
             try:
                 async with asyncio.timeout(self.timeout):
                     answer = await self.actions[name].method(**arguments)

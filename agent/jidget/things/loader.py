@@ -12,6 +12,7 @@ from jidget.errors import ConfigError
 from jidget.spelling import did_you_mean
 from jidget.things.calibration import Calibration
 from jidget.things.host import Thing, ThingSettings
+from jidget.things.rulebook import BadRules, buttons_of, rules_of
 from jidget_drivers import Driver
 from jidget_drivers.catalogue import installed
 
@@ -30,8 +31,16 @@ def load_things(config: Config) -> list[Thing]:
             things.append(_load(config, thing_id, thing, drivers))
         except ConfigError as error:
             problems.append(str(error))
+    by_id = {thing.id: thing for thing in things}
     if problems:
         raise ConfigError("\n".join(problems))
+    try:
+        rules = rules_of(config, by_id)
+        buttons_of(config, by_id)
+    except BadRules as error:
+        raise ConfigError("\n".join(problem.say(config.file) for problem in error.problems)) from None
+    for (thing_id, name), found in rules.items():
+        by_id[thing_id].rules[name] = found
     return things
 
 
@@ -86,7 +95,8 @@ def _load(config: Config, thing_id: str, thing: ThingConfig, drivers: dict[str, 
         remedy = f"pip install 'jidget[{cls.extra}]'" if cls.extra else "install it"
         raise ConfigError(f"{where}: its library is missing ({error}). Remedy: {remedy}") from error
     known = {p.name for p in driver.properties}
-    unknown = list(_unknown_properties(config, thing_id, thing, known))
+    # None at all: the driver looks for them, and its hardware is away. That must not keep the agent from starting.
+    unknown = list(_unknown_properties(config, thing_id, thing, known)) if known else []
     if unknown:
         raise ConfigError("\n".join(unknown))
     return Thing(

@@ -1,0 +1,90 @@
+"""Buttons beside an output: each press switches it over, without any network, under the same rules."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from jidget.safety.guard import Guard, Objection
+from jidget.safety.output import Output
+from jidget.things.host import Thing
+from jidget.things.rulebook import Button
+from jidget.things.state import ThingUnavailable, WriteFailed
+from jidget.things.values import same_value, show_value
+from jidget_drivers import Scalar, WriteRefused
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 8
+"""Presses that wait for their turn; somebody who presses more often than that wants something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """What a press led to: the output, what it was to be set to, by which button, and whether it was.
+
+    Attributes:
+        problem: why it was not; empty if it was.
+        refused: whether nothing was moved.
+    """
+
+    output: Output
+    value: Scalar
+    by: str
+    problem: str = ""
+    refused: bool = False
+
+
+class Buttons:
+    """All buttons. The first value that one tells is where it stands, not a press."""
+
+    def __init__(self, guard: Guard, buttons: Iterable[Button]) -> None:
+        self.on_press: Callable[[Press], None] = lambda _: None
+        self._guard = guard
+        self._buttons = {button.input: guard.outputs[button.output] for button in buttons}
+        self._state: dict[tuple[str, str], Scalar] = {}
+        self._presses: asyncio.Queue[tuple[str, Output]] = asyncio.Queue(MOST_WAITING)
+
+    def observed(self, thing: Thing, names: Iterable[str]) -> None:
+        """Take notice of what inputs show."""
+        for name in names:
+            output = self._buttons.get((thing.id, name))
+            if output is None:
+                continue
+            value = thing.values[name].value
+            before = self._state.get((thing.id, name))
+            self._state[thing.id, name] = value
+            if before is False and value is True:
+                try:
+                    self._presses.put_nowait((thing.id, output))
+                except asyncio.QueueFull:
+                    log.warning("%s: pressed too often, %s has not answered yet", thing.id, output.thing.id)
+
+    async def run(self) -> NoReturn:
+        """Answer presses, one after the other, until cancelled."""
+        while True:
+            button, output = await self._presses.get()
+            press = await self._toggle(button, output)
+            log.log(logging.WARNING if press.problem else logging.INFO, "%s", _say(press))
+            self.on_press(press)
+
+    async def _toggle(self, button: str, output: Output) -> Press:
+        by = f"button {button}"
+        async with self._guard.turn((output.thing,)):
+            value = output.on is False  # what may be on is switched off
+            try:
+                await self._guard.require(output.thing, {output.prop.name: value})
+                result = await self._guard.write(output.thing, {output.prop.name: value}, by=by)
+            except (Objection, ThingUnavailable, WriteRefused) as error:
+                return Press(output=output, value=value, by=by, problem=str(error), refused=True)
+            except WriteFailed as error:
+                return Press(output=output, value=value, by=by, problem=str(error))
+        told = result.values.get(output.prop.name)
+        wrong = told is not None and not same_value(output.prop, told, value)
+        return Press(output=output, value=value, by=by, problem="unconfirmed" if wrong else "")
+
+
+def _say(press: Press) -> str:
+    what = f"{press.by} -> {press.output.name} {show_value(press.output.prop, press.value)}"
+    return f"{what}: {press.problem}" if press.problem else what

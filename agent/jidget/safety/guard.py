@@ -1,0 +1,236 @@
+"""The guard: the only way to set an output. Whoever asks, over whatever face, asks it (DESIGN 4.4, Safety).
+
+A change is judged twice: before anything is waited for, so that a refusal costs nothing, and again when the Thing is
+held and nothing more can come in between. What limits the time on is kept in the store before anything moves.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from jidget.safety.memory import OutputMemory, Remembered, boottime
+from jidget.safety.output import Output
+from jidget.things.directory import Directory
+from jidget.things.host import Thing
+from jidget.things.rules import OutputId
+from jidget.things.state import ThingUnavailable, WriteResult
+from jidget_drivers import Scalar, WriteRefused
+
+Values = Mapping[str, Scalar]
+
+
+class Objection(Exception):
+    """A rule forbids this now; nothing was moved. The text says which rule and until when."""
+
+
+class Guard:
+    """All outputs under their rules.
+
+    Attributes:
+        outputs: by Thing and property.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        memory: OutputMemory,
+        *,
+        clock: Callable[[], float] = boottime,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Take all Things, the outputs' past, a steady clock, and the wall clock that people are shown."""
+        self.outputs: dict[OutputId, Output] = {
+            (thing.id, prop.name): Output(thing, prop, now=now) for thing in directory for prop in thing.writable
+        }
+        self.memory = memory
+        self.clock = clock
+        self._groups = _groups(directory, self.outputs)
+        self._turns = {thing.id: asyncio.Lock() for thing in directory}
+        self._stopping = False
+        self._stops: dict[str, int] = {}
+        self._written: set[Output] = set()
+
+    def outputs_of(self, thing: Thing) -> Sequence[Output]:
+        """Return the outputs of one Thing."""
+        return [output for (thing_id, _), output in self.outputs.items() if thing_id == thing.id]
+
+    def wants_confirmation(self, thing: Thing, values: Values) -> bool:
+        """Whether a person must answer a code before these values are set."""
+        outputs = [self.outputs[thing.id, name] for name in values]
+        return any(o.rules.confirm and (o.rules.safe is None or o.is_on(values[o.prop.name])) for o in outputs)
+
+    @asynccontextmanager
+    async def turn(self, things: Iterable[Thing]) -> AsyncIterator[None]:
+        """Hold Things and all that are interlocked with them: nobody else sets any of them meanwhile."""
+        async with AsyncExitStack() as held:
+            for turn in self._locks(things):
+                await held.enter_async_context(turn)
+            yield
+
+    def busy(self, things: Iterable[Thing]) -> bool:
+        """Whether somebody holds one of these Things, or one that is interlocked with them."""
+        return any(turn.locked() for turn in self._locks(things))
+
+    def _locks(self, things: Iterable[Thing]) -> list[asyncio.Lock]:
+        """Return what to hold, always in the same order, so that no two wait for each other."""
+        wanted = {thing_id for thing in things for thing_id in self._groups[thing.id]}
+        return [self._turns[thing_id] for thing_id in sorted(wanted)]
+
+    # ---- setting ----------------------------------------------------------------------------------------------------
+
+    async def require(self, thing: Thing, values: Values, span: float | None = None) -> None:
+        """Judge a change before anything is done about it; what it is interlocked with is looked at first.
+
+        Raises:
+            Objection: a rule forbids it.
+        """
+        self._require(thing, values, span, partners=False)
+        for partner in self._partners(thing, values):
+            try:
+                await partner.thing.read_now()
+            except ThingUnavailable:
+                continue  # which counts as on
+        self._require(thing, values, span)
+
+    async def write(
+        self,
+        thing: Thing,
+        values: Values,
+        *,
+        by: str,
+        span: float | None = None,
+        check: Callable[[], None] = lambda: None,
+        since: int | None = None,
+    ) -> WriteResult:
+        """Set properties of a Thing, in its turn, and read them back.
+
+        Args:
+            thing: whose.
+            values: checked values by property.
+            by: who asks.
+            span: for how many seconds; then it goes to safe, or back where nothing is safe.
+            check: called last of all before anything moves; may raise to stop it.
+            since: what `mark` returned when this was asked for; a `stop` since then comes first.
+
+        Raises:
+            Objection: a rule forbids it; nothing was moved.
+            ThingUnavailable: nothing was moved: it cannot be reached.
+            WriteRefused: nothing was moved: the driver refused the first value.
+            WriteFailed: something may have moved.
+        """
+        outputs = [self.outputs[thing.id, name] for name in values]
+        earlier: list[tuple[Output, Remembered]] = []
+
+        def begin() -> None:
+            check()
+            self._require(thing, values, span)
+            if since is not None and since != self.mark(thing) and any(o.is_on(values[o.prop.name]) for o in outputs):
+                raise Objection(f"{thing.id} was stopped meanwhile")
+            for output in outputs:
+                earlier.append((output, output.begin(values[output.prop.name], self.clock(), by, span)))
+                self.keep(output)
+
+        off_first = sorted(outputs, key=lambda output: output.is_on(values[output.prop.name]))
+        try:
+            result = await thing.write({output.prop.name: values[output.prop.name] for output in off_first}, begin)
+        except (ThingUnavailable, WriteRefused):
+            for output, past in earlier:
+                output.undo(past)
+                self.keep(output)
+            raise
+        for output in outputs:
+            if result.values.get(output.prop.name) is None:  # it tells nothing: what was sent is all that is known
+                output.settled(values[output.prop.name], self.clock())
+            self.keep(output)
+        return result
+
+    def mark(self, thing: Thing) -> int:
+        """Return how often outputs of the Thing have been stopped."""
+        return self._stops.get(thing.id, 0)
+
+    def stop(self, outputs: Iterable[Output]) -> None:
+        """Let nothing that was asked for before this switch any of these on."""
+        for thing_id in {output.thing.id for output in outputs}:
+            self._stops[thing_id] = self._stops.get(thing_id, 0) + 1
+
+    async def invoke(self, thing: Thing, name: str, arguments: Mapping[str, Any], check: Callable[[], None]) -> Any:
+        """Invoke an action of a Thing, in its turn; see `Thing.invoke`. What it does to outputs is observed.
+
+        Raises:
+            Objection: the agent is being stopped.
+        """
+        if self._stopping:
+            raise Objection("the agent is being stopped")
+        return await thing.invoke(name, arguments, check)
+
+    def stopping(self) -> None:
+        """Let nobody switch anything on any more, and remember how things are now."""
+        self._stopping = True
+
+    def say_until(self, thing: Thing, names: Iterable[str]) -> str:
+        """Say when outputs change by themselves; nothing if they do not."""
+        at = self.clock()
+        return "; ".join(filter(None, (self.outputs[thing.id, name].say_until(at) for name in names)))
+
+    # ---- rules ------------------------------------------------------------------------------------------------------
+
+    def _require(self, thing: Thing, values: Values, span: float | None, *, partners: bool = True) -> None:
+        for name, value in values.items():
+            output = self.outputs[thing.id, name]
+            if self._stopping and output.is_on(value):
+                raise Objection(f"the agent is being stopped, so {output.name} stays as it is")
+            text = output.objection(value, self.clock(), span)
+            if text is None and partners and output.is_on(value):
+                text = self._interlocked(output, values)
+            if text is not None:
+                raise Objection(text)
+
+    def _partners(self, thing: Thing, values: Values) -> list[Output]:
+        """Return the outputs of other Things that must be off so that these values may be set."""
+        ids = (
+            partner
+            for name, value in values.items()
+            if self.outputs[thing.id, name].is_on(value)
+            for partner in self.outputs[thing.id, name].rules.interlock
+            if partner[0] != thing.id
+        )
+        return [self.outputs[partner] for partner in dict.fromkeys(ids)]
+
+    def _interlocked(self, output: Output, values: Values) -> str | None:
+        """Say which output forbids this one to be on."""
+        for partner_id in output.rules.interlock:
+            partner = self.outputs[partner_id]
+            together = values.get(partner.prop.name) if partner_id[0] == output.thing.id else None
+            if together is not None:
+                if partner.is_on(together):
+                    return f"{output.name} and {partner.name} are never on together (interlock)"
+                continue  # it is switched off in the same go, and first
+            if partner.on is None:
+                return f"{partner.name} is out of reach and may be on, so {output.name} stays off (interlock)"
+            if partner.on or partner.past.on_since is not None:
+                return f"{partner.name} is on, so {output.name} stays off (interlock)"
+        return None
+
+    def conflicting(self, output: Output) -> Output | None:
+        """Return an output that is known to be on and never may be together with this one."""
+        partners = (self.outputs[partner] for partner in output.rules.interlock)
+        return next((partner for partner in partners if partner.on), None)
+
+    def keep(self, output: Output) -> None:
+        """Have what is known of an output outlive the process, and its keeper look at it."""
+        if not self._stopping and (output.remembers or output in self._written):  # a stop is no reason to forget
+            self.memory.keep(output.name, output.past)
+            self._written.add(output)
+        output.changed.set()
+
+
+def _groups(directory: Directory, outputs: Mapping[OutputId, Output]) -> dict[str, frozenset[str]]:
+    """Return, for each Thing, all that it is interlocked with, directly or through others, and itself."""
+    groups = {thing.id: frozenset((thing.id,)) for thing in directory}
+    for (thing_id, _), output in outputs.items():
+        for partner, _ in output.rules.interlock:
+            joined = groups[thing_id] | groups[partner]
+            groups |= dict.fromkeys(joined, joined)
+    return groups

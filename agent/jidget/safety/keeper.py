@@ -1,0 +1,261 @@
+"""The keeper: makes the changes that rules want and nobody asks for just now, for as long as it takes.
+
+Each output has a task of its own, which waits for its next deadline: a Thing that hangs delays no other one's safety.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from jidget.durations import format_duration
+from jidget.safety.guard import Guard
+from jidget.safety.link_loss import LinkLoss
+from jidget.safety.output import Forced, Output
+from jidget.things.host import NOT_YET, Thing
+from jidget.things.overseer import Overseer
+from jidget.things.state import ThingUnavailable, WriteFailed
+from jidget.things.values import same_value, show_value
+from jidget_drivers import Scalar, WriteRefused
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 30.0
+"""Seconds between attempts to make an output safe that answers and does not obey."""
+LOOK_AGAIN = 60.0
+"""Seconds: timers stand still while the machine sleeps, deadlines do not."""
+
+
+class Keeper(Overseer):
+    """Watches over the outputs of all Things: `wake` it, `run` it, and let it `leave` everything safe.
+
+    Attributes:
+        guard: sets outputs.
+        on_forced: told of every change that was made: the output, what and why, and what it shows now.
+        on_stuck: told, and in what words, that an output cannot be made safe, or could be after all.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        things: Iterable[Thing],
+        *,
+        on_input: Callable[[Thing, Iterable[str]], None] = lambda _t, _n: None,
+    ) -> None:
+        """Take who sets outputs, all Things, and who else is told what they show."""
+        self.on_forced: Callable[[Output, Forced], None] = lambda _o, _f: None
+        self.on_stuck: Callable[[Output, str], None] = lambda _o, _t: None
+        self.guard = guard
+        self._on_input = on_input
+        self._outputs: dict[str, list[Output]] = {}
+        self._link = LinkLoss(guard.clock())
+        self._served: dict[Output, float] = {}
+        self._stuck: dict[Output, str] = {}
+        for thing in things:
+            self._outputs[thing.id] = list(guard.outputs_of(thing))
+            thing.overseer = self
+
+    @property
+    def alarms(self) -> list[str]:
+        """Return a line for every output that should be safe and is not known to be."""
+        return [
+            f"safety pending: {output.name} is to be {show_value(output.prop, output.pending.value)}: {why}"
+            for output, why in self._stuck.items()
+            if output.pending is not None
+        ]
+
+    def wake(self) -> None:
+        """Take over what the store knows; to be called once it is open, before any driver is."""
+        for outputs in self._outputs.values():
+            for output in outputs:
+                output.wake(self.guard.memory.load(output.name), self.guard.clock())
+
+    async def run(self) -> NoReturn:
+        """Keep all outputs, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for outputs in self._outputs.values():
+                for output in outputs:
+                    tasks.create_task(self._keep(output), name=f"output {output.name}")
+            await asyncio.get_running_loop().create_future()  # there may be none
+        raise AssertionError("the outputs are kept for ever")
+
+    async def stop(self, outputs: Sequence[Output], by: str) -> list[Output]:
+        """Set outputs that have a safe value to it, at once; return those that are not there yet.
+
+        What cannot be reached stays pending: it is set as soon as it can be.
+        """
+        self.guard.stop(outputs)
+        for output in outputs:
+            if output.rules.safe is not None:
+                output.pending = Forced(value=output.rules.safe, why="stop", by=by, expected=True)
+        await asyncio.gather(*(self._force(output, output.pending) for output in outputs if output.pending is not None))
+        return [output for output in outputs if output.pending is not None]
+
+    async def leave(self, limit: float) -> None:
+        """Set what has a safe value to it, all at the same time; the agent is being stopped."""
+        self.guard.stopping()
+        outputs = [o for outputs in self._outputs.values() for o in outputs if o.rules.safe is not None]
+        if not outputs:
+            return
+        jobs = [asyncio.create_task(self._make_safe(output), name=f"leave {output.name}") for output in outputs]
+        _, late = await asyncio.wait(jobs, timeout=limit)
+        for job in late:
+            job.cancel()
+        await asyncio.wait(jobs)
+        for output, job in zip(outputs, jobs, strict=True):
+            if job.cancelled() or not job.result():
+                log.error("%s could not be made safe before the agent stopped", output.name)
+
+    async def _make_safe(self, output: Output) -> bool:
+        safe = output.rules.safe
+        if safe is None:
+            return True
+        output.pending = Forced(value=safe, why="the agent stops", by=output.past.by, expected=True, lasting=False)
+        return await self._force(output, output.pending)
+
+    # ---- the link ---------------------------------------------------------------------------------------------------
+
+    def link(self, *, up: bool) -> None:
+        """Take notice of whether the server can be reached."""
+        if self._link.changed(up=up, at=self.guard.clock()):
+            for outputs in self._outputs.values():
+                for output in outputs:
+                    if output.rules.on_disconnect is not None:
+                        output.changed.set()
+
+    def _out_of_reach(self, output: Output) -> float | None:
+        """Return when an output goes to safe because the server is out of reach; once for each loss."""
+        limit = output.rules.on_disconnect
+        due = None if limit is None else self._link.due(limit)
+        return None if due is None or self._served.get(output) == self._link.lost else due
+
+    def _expire(self, output: Output) -> Forced | None:
+        at = self.guard.clock()
+        due, safe = self._out_of_reach(output), output.rules.safe
+        if output.pending is None and due is not None and due <= at and safe is not None:
+            self._served[output] = self._link.lost
+            if output.past.on_since is not None or output.on is not False:
+                limit = format_duration(output.rules.on_disconnect or 0)
+                output.pending = Forced(value=safe, why=f"no link for {limit} (on_disconnect)", by=output.past.by)
+        return output.expire(at)
+
+    # ---- one output -------------------------------------------------------------------------------------------------
+
+    async def _keep(self, output: Output) -> NoReturn:
+        failures = 0
+        while True:
+            output.changed.clear()
+            forced = self._expire(output)
+            if forced is None:
+                failures = 0
+                await _wait(output.changed, self._next(output))
+            elif await self._force(output, forced):
+                failures = 0
+            else:
+                failures += 1
+                await _wait(output.changed, min(LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 10)))
+
+    def _next(self, output: Output) -> float:
+        """Return for how many seconds nothing is to be done, at most."""
+        times = [when for when in (output.deadline, self._out_of_reach(output)) if when is not None]
+        return min(LOOK_AGAIN, max(0.0, min(times, default=LOOK_AGAIN + self.guard.clock()) - self.guard.clock()))
+
+    async def _force(self, output: Output, forced: Forced) -> bool:
+        """Make a change that is due; return whether it was made."""
+        name, away = output.prop.name, output.thing.availability
+        if not away.available:  # what it must be set to is set as soon as its driver is open
+            output.thing.hurry()
+            return False if away.reason == NOT_YET else self._not_yet(output, forced, away.reason)
+        try:
+            result = await output.thing.write({name: forced.value})
+        except (ThingUnavailable, WriteFailed, WriteRefused) as error:
+            return self._not_yet(output, forced, str(error))
+        if output.pending is not forced:  # what it shows has told so already
+            return True
+        told = result.values.get(name)
+        if told is not None and not same_value(output.prop, told, forced.value):
+            return self._not_yet(output, forced, f"it still reads {show_value(output.prop, told)}")
+        self._made(output, forced)
+        return True
+
+    def _not_yet(self, output: Output, forced: Forced, why: str) -> bool:
+        news = output not in self._stuck
+        self._stuck[output] = why
+        if news:
+            text = f"safety pending: {output.name} is to be {_say(output, forced)} ({forced.why}), but {why}"
+            log.error("%s", text)
+            self.on_stuck(output, text)
+        return False
+
+    def _made(self, output: Output, forced: Forced) -> None:
+        why = self._stuck.pop(output, None)
+        output.made(forced, self.guard.clock())
+        self.guard.keep(output)
+        log.info("%s: %s: %s", output.name, _say(output, forced), forced.why)
+        self.on_forced(output, forced)
+        if why is not None:
+            self.on_stuck(output, f"{output.name} is {_say(output, forced)} now")
+
+    # ---- what Things tell -------------------------------------------------------------------------------------------
+
+    def first(self, thing: Thing) -> Mapping[str, Scalar]:
+        """Return what must be set before anything else, what is safe first."""
+        due: list[tuple[Output, Forced]] = []
+        for output in self._outputs[thing.id]:
+            forced = self._expire(output)
+            if forced is not None and output.is_on(forced.value):
+                forced = self._instead(output, forced)
+            if forced is not None:
+                due.append((output, forced))
+        due.sort(key=lambda each: each[0].is_on(each[1].value))
+        return {output.prop.name: forced.value for output, forced in due}
+
+    def _instead(self, output: Output, forced: Forced) -> Forced:
+        """Return what an output goes to that was on before the agent started: safe, if another one is on by now."""
+        partner = self.guard.conflicting(output)
+        if partner is None or output.rules.safe is None:
+            return forced
+        output.pending = Forced(value=output.rules.safe, why=f"{partner.name} is on (interlock)", by=forced.by)
+        return output.pending
+
+    def observed(self, thing: Thing, names: Iterable[str]) -> None:
+        """Take notice of what outputs show: what is on counts from now, whoever switched it."""
+        for output in self._outputs[thing.id]:
+            if output.prop.name not in names:
+                continue
+            if output.observed(self.guard.clock()):
+                self._interlock(output)
+                self.guard.keep(output)
+            forced, shown = output.pending, thing.values[output.prop.name].value
+            if forced is not None and same_value(output.prop, shown, forced.value):
+                self._made(output, forced)
+        self._on_input(thing, names)
+
+    def _interlock(self, output: Output) -> None:
+        """Switch off what somebody has switched on at the device although another one is on."""
+        safe = output.rules.safe
+        if output.past.on_since is None or output.pending is not None or safe is None:
+            return
+        partner = self.guard.conflicting(output)
+        if partner is not None:
+            output.pending = Forced(value=safe, why=f"{partner.name} is on (interlock)", by=output.past.by)
+
+    def changed(self, thing: Thing) -> None:
+        """Take notice that a Thing came or went."""
+        for output in self._outputs[thing.id]:
+            output.changed.set()
+
+    def urgent(self, thing: Thing) -> bool:
+        """Return whether an output of the Thing is to be made safe."""
+        return any(output.pending is not None for output in self._outputs[thing.id])
+
+
+def _say(output: Output, forced: Forced) -> str:
+    return show_value(output.prop, forced.value)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

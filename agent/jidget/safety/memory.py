@@ -1,0 +1,94 @@
+"""What of an output outlives the process: kept as one fact of the store.
+
+Spans of time are written as CLOCK_BOOTTIME (clock_gettime(2)) together with the boot they belong to: the wall clock of
+a Pi lies, and after a reboot every deadline has passed.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+from jidget_drivers import Scalar
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boottime() -> float:
+    """Return seconds of a clock that nobody sets and that also runs while the machine sleeps (clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def this_boot() -> str:
+    """Return what names this run of the machine (random(4), boot_id)."""
+    return BOOT_ID.read_text("ascii").strip()
+
+
+class Facts(Protocol):
+    """What is needed of the store."""
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact that was kept; None if there is none, or while the file cannot be used."""
+
+    def keep_fact(self, name: str, text: str) -> bool:
+        """Keep a fact; return whether it is in the file."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Remembered:
+    """What is known of one output's past. Times in seconds of CLOCK_BOOTTIME.
+
+    Attributes:
+        commanded: what was last asked for; None before anything was.
+        by: who asked, as a bare JID or as what the agent calls it.
+        on_since: since when it has been on; None while it is off.
+        off_since: since when it has been off; None if it has not been on.
+        until: when a `for` ends; None without one.
+        before: what a `for` returns to where there is no safe value.
+    """
+
+    commanded: Scalar | None = None
+    by: str = ""
+    on_since: float | None = None
+    off_since: float | None = None
+    until: float | None = None
+    before: Scalar | None = None
+
+
+class OutputMemory:
+    """The outputs' past in the store. What cannot be written is written as soon as the file can be used again."""
+
+    def __init__(self, facts: Facts, boot: Callable[[], str] = this_boot) -> None:
+        """Take the store, and what names this run of the machine."""
+        self._facts = facts
+        self._boot = boot()
+        self._late: dict[str, Remembered] = {}
+
+    def load(self, output: str) -> tuple[Remembered, bool] | None:
+        """Return what is known of an output and whether that is of this boot; None if nothing is."""
+        text = self._facts.fact(_name(output))
+        try:
+            raw = json.loads(text or "null")
+            known = {field.name for field in fields(Remembered)}
+            return (Remembered(**{key: raw[key] for key in raw if key in known}), raw.get("boot") == self._boot)
+        except (ValueError, TypeError):  # of another version; nothing is known, so it goes to safe
+            return None
+
+    def keep(self, output: str, remembered: Remembered) -> None:
+        """Have this outlive the process. A crash from now on does not lose it; a power cut ends the boot anyway."""
+        text = json.dumps({"boot": self._boot, **asdict(remembered)})
+        if self._facts.keep_fact(_name(output), text):
+            self._late.pop(output, None)
+        else:
+            self._late[output] = remembered
+
+    def catch_up(self) -> None:
+        """Write what could not be written."""
+        for output, remembered in list(self._late.items()):
+            self.keep(output, remembered)
+
+
+def _name(output: str) -> str:
+    return f"output {output}"

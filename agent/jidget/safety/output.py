@@ -1,0 +1,262 @@
+"""One output under its rules: since when it has been on, until when it may be, and what it may be set to now. Pure."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from jidget.durations import format_duration
+from jidget.safety.memory import Remembered
+from jidget.things.host import Thing
+from jidget.things.rules import OutputId, Rules
+from jidget.things.values import BadValue, check_value, show_value
+from jidget_drivers import Property, Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forced:
+    """A change that nobody asked for just now.
+
+    Attributes:
+        value: what it is set to.
+        why: which rule wants it, as a clause: `max_on is 15 min`.
+        by: who had it on, as in `Remembered.by`.
+        expected: whether it was asked for in advance, as the end of a `for`.
+        lasting: whether it takes the place of what was commanded.
+    """
+
+    value: Scalar
+    why: str
+    by: str
+    expected: bool = False
+    lasting: bool = True
+
+
+class Output:
+    """One writable property of a Thing.
+
+    Attributes:
+        thing: whose.
+        prop: which, as seen outside.
+        rules: what it is held to.
+        past: what outlives the process.
+        pending: a change that must still be made; None if there is none.
+        changed: set when its keeper should look at it.
+    """
+
+    def __init__(self, thing: Thing, prop: Property, *, now: Callable[[], float] = time.time) -> None:
+        """Take the Thing, the property, and the wall clock, which only people are shown."""
+        self.thing = thing
+        self.prop = prop
+        self.rules: Rules = thing.rules[prop.name]
+        self.past = Remembered()
+        self.pending: Forced | None = None
+        self.changed = asyncio.Event()
+        self._now = now
+        self._switched: deque[float] = deque()
+
+    @property
+    def id(self) -> OutputId:
+        """Return Thing and property."""
+        return self.thing.id, self.prop.name
+
+    @property
+    def name(self) -> str:
+        """Return `THING.PROPERTY`."""
+        return f"{self.thing.id}.{self.prop.name}"
+
+    def is_on(self, value: Scalar) -> bool:
+        """Whether a value counts as on."""
+        return self.rules.is_on(self.prop, value)
+
+    @property
+    def on(self) -> bool | None:
+        """Whether it is on, as far as it tells; None where that is not known."""
+        seen = self.thing.values.get(self.prop.name)
+        if self.rules.safe is None:
+            return False
+        if seen is None:
+            return (
+                None if self.past.on_since is None and self.past.off_since is None else self.past.on_since is not None
+            )
+        return self.is_on(seen.value) if self.thing.availability.available else None
+
+    @property
+    def deadline(self) -> float | None:
+        """Return when it must change by itself; None for never."""
+        ends = [end for end in (self.past.until, self._longest) if end is not None]
+        return min(ends, default=None)
+
+    @property
+    def _longest(self) -> float | None:
+        """Return when `max_on` is over."""
+        if self.past.on_since is None or self.rules.max_on is None:
+            return None
+        return self.past.on_since + self.rules.max_on
+
+    # ---- what may be ------------------------------------------------------------------------------------------------
+
+    def objection(self, value: Scalar, at: float, span: float | None = None) -> str | None:
+        """Say which of its own rules forbids a value at a time (seconds of CLOCK_BOOTTIME), and until when.
+
+        Args:
+            value: what it is to be set to.
+            at: now.
+            span: for how many seconds, with a `for`.
+        """
+        if not self.is_on(value):
+            return self._too_early_off(at)
+        if self.pending is not None:
+            return f"{self.name} is to go to {show_value(self.prop, self.pending.value)}: {self.pending.why}"
+        rules, past = self.rules, self.past
+        if rules.max_on is not None and span is not None:
+            if span > rules.max_on:
+                return f"{self.name} may be on for {format_duration(rules.max_on)} at most (max_on)"
+            if self._longest is not None and at + span > self._longest:
+                return f"{self.name} may stay on only until {self._say(self._longest, at)} (max_on)"
+        if past.on_since is None and past.off_since is not None and at < past.off_since + rules.min_off:
+            return f"{self.name} must stay off until {self._say(past.off_since + rules.min_off, at)} (min_off)"
+        if past.on_since is None and rules.rate is not None:
+            most, within = rules.rate
+            recent = [then for then in self._switched if then > at - within]
+            if len(recent) >= most:
+                again = self._say(recent[-most] + within, at)
+                span_said = format_duration(within)
+                return f"{self.name} was switched {most} times in {span_said} (rate_limit): wait until {again}"
+        return None
+
+    def _too_early_off(self, at: float) -> str | None:
+        since = self.past.on_since
+        if since is None or at >= since + self.rules.min_on:
+            return None
+        until = self._say(since + self.rules.min_on, at)
+        return f"{self.name} must stay on until {until} (min_on). In an emergency: stop"
+
+    def say_until(self, at: float) -> str:
+        """Say when it changes by itself: `off again at 12:34:56Z, in 10 min`; nothing if it does not."""
+        if self.deadline is None:
+            return ""
+        value = show_value(self.prop, self.target)
+        return f"{value} again at {self._say(self.deadline, at)}"
+
+    @property
+    def target(self) -> Scalar:
+        """Return what it goes to by itself."""
+        if self.rules.safe is not None:
+            return self.rules.safe
+        if self.past.before is None:
+            raise ValueError(f"{self.name} has nothing to go to")
+        return self.past.before
+
+    def _say(self, when: float, at: float) -> str:
+        left = max(0.0, when - at)
+        clock = time.strftime("%H:%M:%SZ", time.gmtime(self._now() + left))
+        return f"{clock}, in {format_duration(left)}"
+
+    # ---- what happens -----------------------------------------------------------------------------------------------
+
+    def begin(self, value: Scalar, at: float, by: str, span: float | None) -> Remembered:
+        """Note that it is being set to a value, before anything moves; return what was known until now."""
+        earlier = replace(self.past)
+        past = self.past
+        if self.is_on(value) and past.on_since is None:
+            past.on_since = at
+            self._switched.append(at)
+            while len(self._switched) > (self.rules.rate or (0, 0))[0]:
+                self._switched.popleft()
+        past.before = self._before() if span is not None and self.rules.safe is None else None
+        past.until = None if span is None or (self.rules.safe is None and past.before is None) else at + span
+        past.commanded, past.by = value, by
+        if self.rules.safe is None:
+            self.pending = None  # what was to be set is not wanted any more
+        return earlier
+
+    def _before(self) -> Scalar | None:
+        """Return what a `for` goes back to where nothing is safe: that of the `for` it takes the place of, else now."""
+        if self.past.until is not None and self.past.before is not None:
+            return self.past.before
+        seen = self.thing.values.get(self.prop.name)
+        return None if seen is None else seen.value
+
+    def undo(self, earlier: Remembered) -> None:
+        """Note that nothing moved after all."""
+        if earlier.on_since is None and self.past.on_since is not None and self._switched:
+            self._switched.pop()
+        self.past = earlier
+
+    def observed(self, at: float) -> bool:
+        """Take notice of what it shows now; return whether that changes what is to be remembered."""
+        if self.rules.safe is None:
+            return False
+        on = self.is_on(self.thing.values[self.prop.name].value)
+        if on == (self.past.on_since is not None):
+            return False
+        if on:
+            self.past.on_since = at
+        else:
+            self.past.on_since, self.past.off_since, self.past.until = None, at, None
+        return True
+
+    def expire(self, at: float) -> Forced | None:
+        """Return the change that is due at a time, if one is; from then on it is pending."""
+        if self.pending is None and self.deadline is not None and self.deadline <= at:
+            over = self.past.until is not None and self.past.until <= at
+            longest = self._longest is not None and self._longest <= at
+            rule = (
+                f"max_on is {format_duration(self.rules.max_on or 0)}" if longest else "the time it was set for is over"
+            )
+            self.pending = Forced(value=self.target, why=rule, by=self.past.by, expected=over and not longest)
+        return self.pending
+
+    # ---- after a start ----------------------------------------------------------------------------------------------
+
+    def wake(self, remembered: tuple[Remembered, bool] | None, at: float) -> None:
+        """Take over what an earlier process knew; what it is to be set to before anything else is pending then."""
+        past, same_boot = remembered or (Remembered(), True)
+        limited = past.until is not None or (past.on_since is not None and self.rules.max_on is not None)
+        over = limited and not same_boot
+        if not same_boot:  # it was off at least since this boot, and until its deadline it is not on any more
+            past.on_since, past.off_since, past.until = None, None, None
+        self.past = past
+        if past.off_since is None and self.rules.min_off:
+            past.off_since = at
+        if self.deadline is not None and self.deadline <= at:
+            over = True
+        if not over and self.rules.restore and past.commanded is not None and self._fits(past.commanded):
+            if not self.is_on(past.commanded):
+                past.on_since = past.until = None
+            elif past.on_since is None:
+                past.on_since = at
+            self.pending = Forced(value=past.commanded, why='on_start is "restore"', by=past.by, expected=True)
+        elif self.rules.safe is not None:
+            why = "its time was over when the agent started" if over else "the agent started"
+            self.pending = Forced(value=self.rules.safe, why=why, by=past.by, expected=not over)
+        elif over and past.before is not None:
+            self.pending = Forced(value=past.before, why="its time is over", by=past.by)
+
+    def made(self, forced: Forced, at: float) -> None:
+        """Note that a pending change was made, as far as the device tells."""
+        self.pending = None
+        if forced.lasting:
+            self.past.commanded = forced.value
+        self.settled(forced.value, at)
+
+    def settled(self, value: Scalar, at: float) -> None:
+        """Note that it was set to a value, where the device does not tell."""
+        if not self.is_on(value):
+            if self.past.on_since is not None:
+                self.past.off_since = at
+            self.past.on_since = self.past.until = None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether its past must outlive the process."""
+        return self.rules.safe is not None or self.rules.restore or self.past.until is not None
+
+    def _fits(self, value: Scalar) -> bool:
+        try:
+            check_value(self.prop, value)
+        except BadValue:  # the configuration has changed since
+            return False
+        return True
