@@ -10,7 +10,7 @@ import pytest
 from tests.support.fakes import PATIENCE, running, thing, until_available
 from tests.support.hardware_serial import SerialDevice, every_port_is_a_talking_device
 
-from jidget.things import host
+from jidget.things import running as hosting
 from jidget.things.state import WriteFailed
 from jidget_drivers import DeviceUnavailable, WriteRefused, serial_line
 from jidget_drivers.serial_line import SerialLine
@@ -237,8 +237,8 @@ async def test_a_write_without_acknowledgement_is_sent_and_not_told(device: Seri
 
 @pytest.fixture
 def impatient_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "RETRY_LONGEST", 0.01)
-    monkeypatch.setattr(host, "SILENT_START", 0.01)
+    monkeypatch.setattr(hosting, "RETRY_LONGEST", 0.01)
+    monkeypatch.setattr(hosting, "SILENT_START", 0.01)
 
 
 async def answering(device: SerialDevice, count: int, answer: bytes) -> None:
@@ -298,7 +298,7 @@ async def test_garbage_and_a_pulled_plug_are_survived_and_told_once(
         await until_available(one)
         await device.send(b"T=22\n")
         assert await news.get() == 22.0
-    told = [r.message.split(": ", 1)[1] for r in caplog.records if r.name == host.__name__]
+    told = [r.message.split(": ", 1)[1] for r in caplog.records if r.name == hosting.__name__]
     assert len(told) == 2
     assert "unplugged" in told[0]
     assert told[1] == "available again"

@@ -10,7 +10,7 @@ import pytest
 from tests.support.fakes import PATIENCE, running, thing, until_available
 from tests.support.hardware_serial import SerialDevice, pms5003_frame
 
-from jidget.things import host
+from jidget.things import running as hosting
 from jidget_drivers import DeviceUnavailable
 from jidget_drivers.pms5003 import Pms5003, Pms5003Options
 from jidget_drivers.serial_line import SerialLine
@@ -75,8 +75,8 @@ async def test_a_driver_that_is_not_open_says_so(device: SerialDevice) -> None:
 async def test_unplugged_and_plugged_in_again_a_thing_goes_on_by_itself(
     device: SerialDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "RETRY_LONGEST", 0.01)
-    monkeypatch.setattr(host, "SILENT_START", 0.01)
+    monkeypatch.setattr(hosting, "RETRY_LONGEST", 0.01)
+    monkeypatch.setattr(hosting, "SILENT_START", 0.01)
     one = thing("air", sensor(device))
     changed = asyncio.Event()
     one.on_readings = lambda _: changed.set()

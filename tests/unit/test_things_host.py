@@ -27,7 +27,7 @@ from tests.support.fakes import (
 )
 
 from jidget.reading import Reading
-from jidget.things import host
+from jidget.things import running as hosting
 from jidget.things.calibration import Calibration
 from jidget.things.host import Thing
 from jidget.things.state import ThingUnavailable, WriteFailed
@@ -37,7 +37,7 @@ from jidget_drivers import DeviceUnavailable, InvalidReading, Kind, Property, Wr
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open anew after a hundredth of the usual pause."""
-    monkeypatch.setattr(host, "RETRY_LONGEST", 0.01)
+    monkeypatch.setattr(hosting, "RETRY_LONGEST", 0.01)
 
 
 async def soon(what: Any) -> Any:
@@ -129,7 +129,7 @@ async def test_an_invalid_reading_opens_nothing_anew_and_the_next_good_one_recov
         board.read_error = None
         await until_available(one)
     assert board.opened == 1
-    assert [r.message for r in caplog.records if r.name == host.__name__] == [
+    assert [r.message for r in caplog.records if r.name == hosting.__name__] == [
         "t: unavailable: bad checksum",
         "t: available again",
     ]
@@ -150,7 +150,7 @@ async def test_a_device_gone_away_is_opened_anew_logged_once_and_others_do_not_n
         await until_available(one)
         assert (await one.read_now())["state"].value is False
     assert board.opened >= 2
-    assert [r.message for r in caplog.records if r.name == host.__name__] == [
+    assert [r.message for r in caplog.records if r.name == hosting.__name__] == [
         "one: unavailable: cable pulled",
         "one: available again",
     ]
@@ -184,7 +184,7 @@ async def test_a_driver_that_cannot_be_opened_says_why_and_is_tried_again() -> N
     one = thing("t", board)
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(one.run())
-        await until(one, lambda: one.availability.reason != host.NOT_YET)
+        await until(one, lambda: one.availability.reason != hosting.NOT_YET)
         with pytest.raises(ThingUnavailable, match="no such bus"):
             await one.read_now()
         with pytest.raises(ThingUnavailable, match="no such bus"):
@@ -203,7 +203,7 @@ async def test_opening_that_hangs_is_given_up() -> None:
     one = thing("t", Stuck((STATE,), {}), timeout=0.05)
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(one.run())
-        await until(one, lambda: one.availability.reason != host.NOT_YET)
+        await until(one, lambda: one.availability.reason != hosting.NOT_YET)
         assert "longer than 0.05 s" in one.availability.reason
         run.cancel()
 
@@ -291,7 +291,7 @@ async def test_an_event_source_tells_by_itself_and_is_available_when_it_does() -
 async def test_an_event_source_with_nothing_to_tell_is_available_after_a_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(host, "SILENT_START", 0.01)
+    monkeypatch.setattr(hosting, "SILENT_START", 0.01)
     one = thing("button", Line((STATE,)))
     async with running(one):
         assert one.values == {}
@@ -339,7 +339,7 @@ async def test_the_pause_grows_while_a_driver_keeps_failing_and_only_a_steady_on
         failures.append(number)
         return 0.0
 
-    monkeypatch.setattr(host, "retry_pause", note)
+    monkeypatch.setattr(hosting, "retry_pause", note)
     line = Line((STATE,))
     one = thing("t", line)
     async with asyncio.TaskGroup() as tasks:
@@ -350,7 +350,7 @@ async def test_the_pause_grows_while_a_driver_keeps_failing_and_only_a_steady_on
         line.tell({"state": True})
         await until(one, lambda: len(failures) == 8 and one.availability.available)
         assert failures == [1, 2, 3, 4, 5, 6, 7, 8]
-        monkeypatch.setattr(host, "STEADY", 0.0)
+        monkeypatch.setattr(hosting, "STEADY", 0.0)
         line.tell(DeviceUnavailable("after a long time"))
         line.tell({"state": True})
         await until(one, lambda: len(failures) == 9 and one.availability.available)
@@ -360,7 +360,7 @@ async def test_the_pause_grows_while_a_driver_keeps_failing_and_only_a_steady_on
 
 def test_pauses_double_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    assert [host.retry_pause(n) for n in (1, 2, 3, 6, 7, 8, 10_000)] == [1, 2, 4, 32, 60, 60, 60]
+    assert [hosting.retry_pause(n) for n in (1, 2, 3, 6, 7, 8, 10_000)] == [1, 2, 4, 32, 60, 60, 60]
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from jidget.things.directory import Directory
-from jidget.things.host import NOT_YET, Thing
+from jidget.things.host import Thing
+from jidget.things.running import NOT_YET
 from jidget.things.values import show_value
 
 MOST_THINGS = 4

@@ -9,7 +9,7 @@ from jidget.errors import LinkError, PublishRefused
 from jidget.ports import Uplink
 from jidget.reading import Reading
 from jidget.things.directory import Directory
-from jidget.things.host import NOT_YET
+from jidget.things.running import NOT_YET
 
 log = logging.getLogger(__name__)
 

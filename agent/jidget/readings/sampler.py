@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from jidget.reading import Reading
 from jidget.readings.policy import Decision, ReportPolicy
-from jidget.things.host import CLOCK_STEP_BACK, Thing
+from jidget.things.host import Thing
+from jidget.things.running import CLOCK_STEP_BACK
 from jidget_drivers import EventSource
 
 Sink = Callable[[Sequence[Reading]], None]

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
 from jidget.safety.guard import Guard, Objection
 from jidget.safety.output import Output
-from jidget.things.host import Thing
 from jidget.things.rulebook import Button
+from jidget.things.rules import OutputId
 from jidget.things.state import ThingUnavailable, WriteFailed
 from jidget.things.values import same_value, show_value
 from jidget_drivers import Scalar, WriteRefused
@@ -44,28 +44,36 @@ class Buttons:
         self._guard = guard
         self._buttons = {button.input: guard.outputs[button.output] for button in buttons}
         self._state: dict[tuple[str, str], Scalar] = {}
-        self._presses: asyncio.Queue[tuple[str, Output]] = asyncio.Queue(MOST_WAITING)
+        self._presses: dict[OutputId, asyncio.Queue[str]] = {
+            output.id: asyncio.Queue(MOST_WAITING) for output in self._buttons.values()
+        }
 
-    def observed(self, thing: Thing, names: Iterable[str]) -> None:
+    def observed(self, thing_id: str, values: Mapping[str, Scalar]) -> None:
         """Take notice of what inputs show."""
-        for name in names:
-            output = self._buttons.get((thing.id, name))
+        for name, value in values.items():
+            output = self._buttons.get((thing_id, name))
             if output is None:
                 continue
-            value = thing.values[name].value
-            before = self._state.get((thing.id, name))
-            self._state[thing.id, name] = value
+            before = self._state.get((thing_id, name))
+            self._state[thing_id, name] = value
             if before is False and value is True:
                 try:
-                    self._presses.put_nowait((thing.id, output))
+                    self._presses[output.id].put_nowait(thing_id)
                 except asyncio.QueueFull:
-                    log.warning("%s: pressed too often, %s has not answered yet", thing.id, output.thing.id)
+                    log.warning("%s: pressed too often, %s has not answered yet", thing_id, output.thing.id)
 
     async def run(self) -> NoReturn:
-        """Answer presses, one after the other, until cancelled."""
+        """Answer presses, those for one output one after the other, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for output_id, presses in self._presses.items():
+                output = self._guard.outputs[output_id]
+                tasks.create_task(self._answer(output, presses), name=f"buttons of {output.name}")
+            await asyncio.get_running_loop().create_future()  # there may be none
+        raise AssertionError("buttons are answered for ever")
+
+    async def _answer(self, output: Output, presses: asyncio.Queue[str]) -> NoReturn:
         while True:
-            button, output = await self._presses.get()
-            press = await self._toggle(button, output)
+            press = await self._toggle(await presses.get(), output)
             log.log(logging.WARNING if press.problem else logging.INFO, "%s", _say(press))
             self.on_press(press)
 

@@ -13,8 +13,9 @@ from jidget.durations import format_duration
 from jidget.safety.guard import Guard
 from jidget.safety.link_loss import LinkLoss
 from jidget.safety.output import Forced, Output
-from jidget.things.host import NOT_YET, Thing
+from jidget.things.host import Thing
 from jidget.things.overseer import Overseer
+from jidget.things.running import NOT_YET
 from jidget.things.state import ThingUnavailable, WriteFailed
 from jidget.things.values import same_value, show_value
 from jidget_drivers import Scalar, WriteRefused
@@ -41,7 +42,7 @@ class Keeper(Overseer):
         guard: Guard,
         things: Iterable[Thing],
         *,
-        on_input: Callable[[Thing, Iterable[str]], None] = lambda _t, _n: None,
+        on_input: Callable[[str, Mapping[str, Scalar]], None] = lambda _t, _v: None,
     ) -> None:
         """Take who sets outputs, all Things, and who else is told what they show."""
         self.on_forced: Callable[[Output, Forced], None] = lambda _o, _f: None
@@ -199,10 +200,10 @@ class Keeper(Overseer):
 
     # ---- what Things tell -------------------------------------------------------------------------------------------
 
-    def first(self, thing: Thing) -> Mapping[str, Scalar]:
+    def first(self, thing_id: str) -> Mapping[str, Scalar]:
         """Return what must be set before anything else, what is safe first."""
         due: list[tuple[Output, Forced]] = []
-        for output in self._outputs[thing.id]:
+        for output in self._outputs[thing_id]:
             forced = self._expire(output)
             if forced is not None and output.is_on(forced.value):
                 forced = self._instead(output, forced)
@@ -219,18 +220,18 @@ class Keeper(Overseer):
         output.pending = Forced(value=output.rules.safe, why=f"{partner.name} is on (interlock)", by=forced.by)
         return output.pending
 
-    def observed(self, thing: Thing, names: Iterable[str]) -> None:
+    def observed(self, thing_id: str, values: Mapping[str, Scalar]) -> None:
         """Take notice of what outputs show: what is on counts from now, whoever switched it."""
-        for output in self._outputs[thing.id]:
-            if output.prop.name not in names:
+        for output in self._outputs[thing_id]:
+            if output.prop.name not in values:
                 continue
             if output.observed(self.guard.clock()):
                 self._interlock(output)
                 self.guard.keep(output)
-            forced, shown = output.pending, thing.values[output.prop.name].value
+            forced, shown = output.pending, values[output.prop.name]
             if forced is not None and same_value(output.prop, shown, forced.value):
                 self._made(output, forced)
-        self._on_input(thing, names)
+        self._on_input(thing_id, values)
 
     def _interlock(self, output: Output) -> None:
         """Switch off what somebody has switched on at the device although another one is on."""
@@ -241,14 +242,14 @@ class Keeper(Overseer):
         if partner is not None:
             output.pending = Forced(value=safe, why=f"{partner.name} is on (interlock)", by=output.past.by)
 
-    def changed(self, thing: Thing) -> None:
+    def changed(self, thing_id: str) -> None:
         """Take notice that a Thing came or went."""
-        for output in self._outputs[thing.id]:
+        for output in self._outputs[thing_id]:
             output.changed.set()
 
-    def urgent(self, thing: Thing) -> bool:
+    def urgent(self, thing_id: str) -> bool:
         """Return whether an output of the Thing is to be made safe."""
-        return any(output.pending is not None for output in self._outputs[thing.id])
+        return any(output.pending is not None for output in self._outputs[thing_id])
 
 
 def _say(output: Output, forced: Forced) -> str:

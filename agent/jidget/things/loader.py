@@ -11,8 +11,9 @@ from jidget.config.problems import option_problems
 from jidget.errors import ConfigError
 from jidget.spelling import did_you_mean
 from jidget.things.calibration import Calibration
-from jidget.things.host import Thing, ThingSettings
+from jidget.things.host import Thing
 from jidget.things.rulebook import BadRules, buttons_of, rules_of
+from jidget.things.running import ThingSettings
 from jidget_drivers import Driver
 from jidget_drivers.catalogue import installed
 
