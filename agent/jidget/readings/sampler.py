@@ -27,19 +27,36 @@ class Sampler:
         sink: Sink,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._reports = [_Reports(thing, policies.get(thing.id, ReportPolicy()), sink, now) for thing in things]
+        self._sink = sink
+        self._now = now
+        self._tasks: asyncio.TaskGroup | None = None
+        self._reports = {
+            thing.id: _Reports(thing, policies.get(thing.id, ReportPolicy()), sink, now) for thing in things
+        }
 
     async def run(self) -> None:
         """Run every Thing until cancelled; what was held back is reported then."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for reports in self._reports:
-                    tasks.create_task(reports.thing.run(), name=f"thing {reports.thing.id}")
-                    if isinstance(reports.thing.driver, EventSource):
-                        tasks.create_task(reports.repeat(), name=f"repeat {reports.thing.id}")
+                self._tasks = tasks
+                for reports in self._reports.values():
+                    reports.start(tasks)
+                await asyncio.get_running_loop().create_future()  # there may be none yet
         finally:
-            for reports in self._reports:
+            for reports in self._reports.values():
                 reports.close()
+
+    def add(self, thing: Thing, policy: ReportPolicy) -> None:
+        """Run a Thing that has come into the house since."""
+        reports = self._reports[thing.id] = _Reports(thing, policy, self._sink, self._now)
+        if self._tasks is not None:
+            reports.start(self._tasks)
+
+    async def remove(self, thing_id: str) -> None:
+        """Stop running a Thing; what was held back is reported."""
+        reports = self._reports.pop(thing_id)
+        await reports.stop()
+        reports.close()
 
 
 class _Reports:
@@ -56,7 +73,21 @@ class _Reports:
         self._held: dict[str, Reading] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._reported = asyncio.Event()
+        self._jobs: list[asyncio.Task[None]] = []
         thing.on_readings = self.take
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Run the Thing."""
+        self._jobs.append(tasks.create_task(self.thing.run(), name=f"thing {self.thing.id}"))
+        if isinstance(self.thing.driver, EventSource):
+            self._jobs.append(tasks.create_task(self.repeat(), name=f"repeat {self.thing.id}"))
+
+    async def stop(self) -> None:
+        """Stop the Thing and wait until it has let go of its hardware."""
+        for job in self._jobs:
+            job.cancel()
+        if self._jobs:
+            await asyncio.wait(self._jobs)
 
     def take(self, readings: Sequence[Reading]) -> None:
         """Judge the readings of one instant."""

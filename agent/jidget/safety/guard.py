@@ -30,6 +30,7 @@ class Guard:
 
     Attributes:
         outputs: by Thing and property.
+        on_kept: told which output its keeper should look at.
     """
 
     def __init__(
@@ -41,20 +42,41 @@ class Guard:
         now: Callable[[], float] = time.time,
     ) -> None:
         """Take all Things, the outputs' past, a steady clock, and the wall clock that people are shown."""
-        self.outputs: dict[OutputId, Output] = {
-            (thing.id, prop.name): Output(thing, prop, now=now) for thing in directory for prop in thing.writable
-        }
+        self.outputs: dict[OutputId, Output] = {}
+        self.on_kept: Callable[[Output], None] = lambda _: None
+        self._now = now
         self.memory = memory
         self.clock = clock
-        self._groups = _groups(directory, self.outputs)
-        self._turns = {thing.id: asyncio.Lock() for thing in directory}
+        self._groups: dict[str, frozenset[str]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
         self._stopping = False
         self._stops: dict[str, int] = {}
         self._written: set[Output] = set()
 
+        for thing in directory:
+            self._add(thing)
+        self._groups = _groups(self._turns, self.outputs)
+
+    def add(self, thing: Thing) -> None:
+        """Take a Thing that has come into the house since, or takes the place of one."""
+        self.remove(thing.id)
+        self._add(thing)
+        if thing.id not in self._groups or any(rules.interlock for rules in thing.rules.values()):
+            self._groups = _groups(self._turns, self.outputs)
+
+    def remove(self, thing_id: str) -> None:
+        """Let go of a Thing's outputs; whose turn it is stays, as somebody may wait for it."""
+        for output_id in [output_id for output_id in self.outputs if output_id[0] == thing_id]:
+            self._written.discard(self.outputs.pop(output_id))
+
+    def _add(self, thing: Thing) -> None:
+        self._turns.setdefault(thing.id, asyncio.Lock())
+        for prop in thing.writable:
+            self.outputs[thing.id, prop.name] = Output(thing, prop, now=self._now)
+
     def outputs_of(self, thing: Thing) -> Sequence[Output]:
         """Return the outputs of one Thing."""
-        return [output for (thing_id, _), output in self.outputs.items() if thing_id == thing.id]
+        return [self.outputs[thing.id, prop.name] for prop in thing.writable]
 
     def wants_confirmation(self, thing: Thing, values: Values) -> bool:
         """Whether a person must answer a code before these values are set."""
@@ -196,12 +218,15 @@ class Guard:
             for partner in self.outputs[thing.id, name].rules.interlock
             if partner[0] != thing.id
         )
-        return [self.outputs[partner] for partner in dict.fromkeys(ids)]
+        return [self.outputs[partner] for partner in dict.fromkeys(ids) if partner in self.outputs]
 
     def _interlocked(self, output: Output, values: Values) -> str | None:
         """Say which output forbids this one to be on."""
         for partner_id in output.rules.interlock:
-            partner = self.outputs[partner_id]
+            partner = self.outputs.get(partner_id)
+            if partner is None:
+                name = ".".join(partner_id)
+                return f"{name} has not been seen yet and may be on, so {output.name} stays off (interlock)"
             together = values.get(partner.prop.name) if partner_id[0] == output.thing.id else None
             if together is not None:
                 if partner.is_on(together):
@@ -215,7 +240,7 @@ class Guard:
 
     def conflicting(self, output: Output) -> Output | None:
         """Return an output that is known to be on and never may be together with this one."""
-        partners = (self.outputs[partner] for partner in output.rules.interlock)
+        partners = (self.outputs[partner] for partner in output.rules.interlock if partner in self.outputs)
         return next((partner for partner in partners if partner.on), None)
 
     def keep(self, output: Output) -> None:
@@ -223,14 +248,16 @@ class Guard:
         if not self._stopping and (output.remembers or output in self._written):  # a stop is no reason to forget
             self.memory.keep(output.name, output.past)
             self._written.add(output)
-        output.changed.set()
+        self.on_kept(output)
 
 
-def _groups(directory: Directory, outputs: Mapping[OutputId, Output]) -> dict[str, frozenset[str]]:
+def _groups(things: Iterable[str], outputs: Mapping[OutputId, Output]) -> dict[str, frozenset[str]]:
     """Return, for each Thing, all that it is interlocked with, directly or through others, and itself."""
-    groups = {thing.id: frozenset((thing.id,)) for thing in directory}
+    groups = {thing_id: frozenset((thing_id,)) for thing_id in things}
     for (thing_id, _), output in outputs.items():
         for partner, _ in output.rules.interlock:
+            if partner not in groups:
+                continue  # it has not been discovered yet
             joined = groups[thing_id] | groups[partner]
             groups |= dict.fromkeys(joined, joined)
     return groups

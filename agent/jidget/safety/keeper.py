@@ -53,9 +53,11 @@ class Keeper(Overseer):
         self._link = LinkLoss(guard.clock())
         self._served: dict[Output, float] = {}
         self._stuck: dict[Output, str] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._jobs: dict[Output, asyncio.Task[None]] = {}
+        guard.on_kept = self._look
         for thing in things:
-            self._outputs[thing.id] = list(guard.outputs_of(thing))
-            thing.overseer = self
+            self._watch(thing)
 
     @property
     def alarms(self) -> list[str]:
@@ -70,16 +72,50 @@ class Keeper(Overseer):
         """Take over what the store knows; to be called once it is open, before any driver is."""
         for outputs in self._outputs.values():
             for output in outputs:
-                output.wake(self.guard.memory.load(output.name), self.guard.clock())
+                self._wake(output)
 
     async def run(self) -> NoReturn:
         """Keep all outputs, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             for outputs in self._outputs.values():
                 for output in outputs:
-                    tasks.create_task(self._keep(output), name=f"output {output.name}")
+                    self._look(output)
             await asyncio.get_running_loop().create_future()  # there may be none
         raise AssertionError("the outputs are kept for ever")
+
+    def add(self, thing: Thing) -> None:
+        """Take a Thing that has come into the house since, or takes the place of one, before it is run."""
+        self.remove(thing.id)
+        self.guard.add(thing)
+        self._watch(thing)
+        for output in self._outputs[thing.id]:
+            self._wake(output)
+            self._look(output)
+
+    def remove(self, thing_id: str) -> None:
+        """Let go of a Thing that has left the house."""
+        for output in self._outputs.pop(thing_id, ()):
+            job = self._jobs.pop(output, None)
+            if job is not None:
+                job.cancel()
+            self._served.pop(output, None)
+            self._stuck.pop(output, None)
+        self.guard.remove(thing_id)
+
+    def _watch(self, thing: Thing) -> None:
+        self._outputs[thing.id] = list(self.guard.outputs_of(thing))
+        thing.overseer = self
+
+    def _wake(self, output: Output) -> None:
+        output.wake(self.guard.memory.load(output.name), self.guard.clock())
+
+    def _look(self, output: Output) -> None:
+        """Have an output looked at; one without a safe value has a task only while something is to happen to it."""
+        if output in self._jobs:
+            output.changed.set()
+        elif self._tasks is not None and _is_kept(output):
+            self._jobs[output] = self._tasks.create_task(self._keep(output), name=f"output {output.name}")
 
     async def stop(self, outputs: Sequence[Output], by: str) -> list[Output]:
         """Set outputs that have a safe value to it, at once; return those that are not there yet.
@@ -123,7 +159,7 @@ class Keeper(Overseer):
             for outputs in self._outputs.values():
                 for output in outputs:
                     if output.rules.on_disconnect is not None:
-                        output.changed.set()
+                        self._look(output)
 
     def _out_of_reach(self, output: Output) -> float | None:
         """Return when an output goes to safe because the server is out of reach; once for each loss."""
@@ -143,9 +179,9 @@ class Keeper(Overseer):
 
     # ---- one output -------------------------------------------------------------------------------------------------
 
-    async def _keep(self, output: Output) -> NoReturn:
+    async def _keep(self, output: Output) -> None:
         failures = 0
-        while True:
+        while _is_kept(output):
             output.changed.clear()
             forced = self._expire(output)
             if forced is None:
@@ -156,6 +192,7 @@ class Keeper(Overseer):
             else:
                 failures += 1
                 await _wait(output.changed, min(LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 10)))
+        del self._jobs[output]
 
     def _next(self, output: Output) -> float:
         """Return for how many seconds nothing is to be done, at most."""
@@ -245,11 +282,16 @@ class Keeper(Overseer):
     def changed(self, thing_id: str) -> None:
         """Take notice that a Thing came or went."""
         for output in self._outputs[thing_id]:
-            output.changed.set()
+            self._look(output)
 
     def urgent(self, thing_id: str) -> bool:
         """Return whether an output of the Thing is to be made safe."""
         return any(output.pending is not None for output in self._outputs[thing_id])
+
+
+def _is_kept(output: Output) -> bool:
+    """Whether anything may have to be done about it by itself."""
+    return output.rules.safe is not None or output.pending is not None or output.deadline is not None
 
 
 def _say(output: Output, forced: Forced) -> str:

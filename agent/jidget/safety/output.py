@@ -45,6 +45,8 @@ class Output:
         changed: set when its keeper should look at it.
     """
 
+    __slots__ = ("_now", "_switched", "changed", "past", "pending", "prop", "rules", "thing")  # there may be thousands
+
     def __init__(self, thing: Thing, prop: Property, *, now: Callable[[], float] = time.time) -> None:
         """Take the Thing, the property, and the wall clock, which only people are shown."""
         self.thing = thing
@@ -54,7 +56,7 @@ class Output:
         self.pending: Forced | None = None
         self.changed = asyncio.Event()
         self._now = now
-        self._switched: deque[float] = deque()
+        self._switched: deque[float] | None = None
 
     @property
     def id(self) -> OutputId:
@@ -119,7 +121,7 @@ class Output:
             return f"{self.name} must stay off until {self._say(past.off_since + rules.min_off, at)} (min_off)"
         if past.on_since is None and rules.rate is not None:
             most, within = rules.rate
-            recent = [then for then in self._switched if then > at - within]
+            recent = [then for then in self._switched or () if then > at - within]
             if len(recent) >= most:
                 again = self._say(recent[-most] + within, at)
                 span_said = format_duration(within)
@@ -162,11 +164,12 @@ class Output:
         past = self.past
         if self.is_on(value) and past.on_since is None:
             past.on_since = at
-            self._switched.append(at)
-            while len(self._switched) > (self.rules.rate or (0, 0))[0]:
-                self._switched.popleft()
+            if self.rules.rate is not None:
+                self._switched = self._switched or deque(maxlen=self.rules.rate[0])
+                self._switched.append(at)
         past.before = self._before() if span is not None and self.rules.safe is None else None
-        past.until = None if span is None or (self.rules.safe is None and past.before is None) else at + span
+        ends = self.is_on(value) if self.rules.safe is not None else past.before is not None
+        past.until = at + span if span is not None and ends else None
         past.commanded, past.by = value, by
         if self.rules.safe is None:
             self.pending = None  # what was to be set is not wanted any more

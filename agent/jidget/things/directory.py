@@ -28,6 +28,14 @@ class Directory:
     def __len__(self) -> int:
         return len(self._things)
 
+    def add(self, thing: Thing) -> None:
+        """Add a Thing, or put it in the place of the one of the same id."""
+        self._things[thing.id] = thing
+
+    def remove(self, thing_id: str) -> None:
+        """Forget a Thing."""
+        del self._things[thing_id]
+
     def get(self, thing_id: str) -> Thing | None:
         """Return the Thing with this id."""
         return self._things.get(thing_id)

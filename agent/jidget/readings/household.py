@@ -1,0 +1,31 @@
+"""The Things of the house as they come and go: found by name, kept safe, run and reported."""
+
+from jidget.readings.policy import ReportPolicy
+from jidget.readings.sampler import Sampler
+from jidget.safety.keeper import Keeper
+from jidget.things.directory import Directory
+from jidget.things.host import Thing
+
+
+class Household:
+    """Lets Things in and out while the agent runs."""
+
+    def __init__(self, directory: Directory, keeper: Keeper, sampler: Sampler) -> None:
+        """Take who finds them, who keeps them safe, and who runs them."""
+        self._directory = directory
+        self._keeper = keeper
+        self._sampler = sampler
+
+    async def admit(self, thing: Thing, policy: ReportPolicy) -> None:
+        """Let a Thing in, in the place of the one of the same id, if there is one."""
+        if self._directory.get(thing.id) is not None:
+            await self._sampler.remove(thing.id)
+        self._keeper.add(thing)
+        self._directory.add(thing)
+        self._sampler.add(thing, policy)
+
+    async def dismiss(self, thing_id: str) -> None:
+        """Let a Thing go."""
+        self._directory.remove(thing_id)
+        await self._sampler.remove(thing_id)
+        self._keeper.remove(thing_id)
