@@ -9,9 +9,15 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-import gpiozero
 import pytest
-from gpiozero.pins.mock import MockFactory
+from tests.support import (
+    hardware_circuitpython,
+    hardware_gpio,
+    hardware_i2c_known,
+    hardware_network,
+    hardware_serial,
+    hardware_sysfs,
+)
 
 from jidget_drivers import Driver
 from jidget_drivers.catalogue import describe, installed
@@ -34,11 +40,23 @@ HOST_KEYS = {"driver", "label", "aliases", "interval", "timeout", "report", "saf
 @pytest.fixture(autouse=True)
 def mock_pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the GPIO drivers find pins on any machine."""
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
-    factory = MockFactory()
-    monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
+    factory = hardware_gpio.mock_pins(monkeypatch)
     yield
     factory.reset()
+
+
+@pytest.fixture(autouse=True)
+def i2c_chips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the drivers of I²C chips find them on any machine, CircuitPython's too."""
+    bus = hardware_i2c_known.example_bus().install(monkeypatch)
+    hardware_circuitpython.install(monkeypatch, bus)
+
+
+@pytest.fixture(autouse=True)
+def serial_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the drivers of serial devices find a port on any machine, with something on it that talks."""
+    with hardware_serial.every_port_is_a_talking_device(tmp_path, monkeypatch):
+        yield
 
 
 def example_of(name: str) -> dict[str, Any]:
@@ -57,8 +75,10 @@ def test_a_driver_keeps_the_contract(entry: EntryPoint, tmp_path: Path) -> None:
     assert thing["driver"] == entry.name
     assert set(thing) <= HOST_KEYS
     # as the agent does: relative files are beside the configuration
-    options = cls.options_type.model_validate(thing.get("options", {}), context={"base": tmp_path})
-    check_driver(cls, options)
+    given = thing.get("options", {}) | hardware_sysfs.stand_in(entry.name, tmp_path / "sys")
+    with hardware_network.stand_in(entry.name) as there:
+        options = cls.options_type.model_validate(given | there, context={"base": tmp_path})
+        check_driver(cls, options)
 
 
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=name) for name, entry in DRIVERS.items()])
