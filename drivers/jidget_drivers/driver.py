@@ -197,6 +197,10 @@ class EventSource(Driver[OptionsT]):
             InvalidReading: it told nonsense.
         """
 
+    def tells(self, _name: str) -> bool:
+        """Return whether it tells what became of a write to this property; if not, nobody waits for that."""
+        return True
+
 
 class _Worker:
     """One daemon thread that runs blocking calls, so that hung hardware keeps neither the loop nor the exit waiting."""

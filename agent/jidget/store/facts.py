@@ -19,6 +19,12 @@ class Facts:
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", name).fetchone()
         return None if row is None else str(row[0])
 
+    def texts(self, prefix: str) -> dict[str, str]:
+        """Return all texts whose names begin with `prefix`, by the rest of their names."""
+        query = "SELECT name, value FROM meta WHERE name >= ? AND name < ?"
+        rows = self._database.execute(query, prefix, f"{prefix}\U0010ffff").fetchall()
+        return {str(name)[len(prefix) :]: str(value) for name, value in rows}
+
     def note(self, name: str, value: int | str) -> None:
         """Note a value, in a transaction."""
         self._database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", name, value)

@@ -82,19 +82,23 @@ class Store(Keeper):
 
     def cut(self, most: int, *, backlog: bool) -> Batch | None:
         """Fix the next batch of at most `most` readings; it is in the file when this returns."""
+        return next(iter(self.cut_several(most, 1, backlog=backlog)), None)
+
+    def cut_several(self, most: int, count: int, *, backlog: bool) -> Sequence[Batch]:
+        """Fix the next batches, up to `count`, of at most `most` readings each; they are in the file in one commit."""
         if not self.waiting:
-            return None
+            return ()
         fresh = self._take_gathered()
 
-        def in_memory() -> Batch | None:
+        def in_memory() -> Sequence[Batch]:
             self._memory.append(fresh)
-            return self._memory.cut(most, backlog=backlog)
+            return self._memory.cut_several(most, count, backlog=backlog)
 
-        batch = self._either(lambda file: file.cut(most, backlog=backlog, fresh=fresh), in_memory)
-        if batch is not None:  # where this fails it is still the file's batch, and sent under its id
+        cut = self._either(lambda file: file.cut_several(most, count, backlog=backlog, fresh=fresh), in_memory)
+        if cut:  # where this fails they are still the file's batches, and sent under their ids
             self._either(lambda file: file.note_cut(), lambda: None)
         self._written()
-        return batch
+        return cut
 
     async def secured(self) -> None:
         """Wait until all that was kept is on the disk, where `store.durability` is full: before a batch is sent."""
@@ -153,6 +157,10 @@ class Store(Keeper):
     def fact(self, name: str) -> str | None:
         """Return a fact that was kept; None if there is none, or while the file cannot be used."""
         return self._either(lambda readings: readings.facts.text(f"fact {name}"), lambda: None)
+
+    def facts(self, prefix: str) -> dict[str, str]:
+        """Return all facts whose names begin with `prefix`, by the rest of their names; none without a file."""
+        return self._either(lambda readings: readings.facts.texts(f"fact {prefix}"), dict)
 
     def keep_fact(self, name: str, text: str) -> bool:
         """Keep a fact under a name of its own; return whether it is in the file."""

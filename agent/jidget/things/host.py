@@ -5,12 +5,12 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from jidget.things.running import RunningThing
 from jidget.things.state import Observed, ThingUnavailable, WriteFailed, WriteResult
 from jidget.things.values import same_value
-from jidget_drivers import DeviceUnavailable, DriverError, Scalar, Sensor, WriteRefused
+from jidget_drivers import DeviceUnavailable, DriverError, EventSource, Scalar, Sensor, WriteRefused
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,8 @@ class Thing(RunningThing):
         before = dict(self.values)
         if isinstance(self.driver, Sensor):
             await self._try_to_read()
+        elif not all(cast("EventSource[Any]", self.driver).tells(name) for name in wanted):
+            return WriteResult(values=dict.fromkeys(wanted), confirmed=False)
         else:
             before.clear()  # it tells of changes only: what it told last still holds
             with suppress(TimeoutError):
@@ -113,6 +115,19 @@ class Thing(RunningThing):
         return all(
             seen is not None and same_value(self.properties[name], seen, wanted[name]) for name, seen in told.items()
         )
+
+    def recall(self, values: Mapping[str, Scalar | None]) -> None:
+        """Take values that were told at an unknown time: they are shown, not reported. None: it is not known any more.
+
+        They are as a person would read them, and fit.
+        """
+        now = int(self._now() * 1000)
+        for name, value in values.items():
+            if value is None:
+                self.values.pop(name, None)
+            else:
+                self.values[name] = Observed(self._calibrations[name].from_raw(value), now)
+        self.overseer.observed(self.id, {name: self.values[name].value for name in values if name in self.values})
 
     async def invoke(self, name: str, arguments: Mapping[str, Any], check: Callable[[], None] = lambda: None) -> Any:
         """Invoke an action with checked arguments and return what it returns; `check` as in `write`.
