@@ -18,4 +18,12 @@ class WriteRefused(DriverError, ValueError):
 
 
 class MissingLibrary(DriverError, ImportError):
-    """A library that the driver needs is not installed: an error of the configuration, told with what to install."""
+    """A library that the driver needs is not installed: an error of the configuration, told with what to install.
+
+    Attributes:
+        remedy: the command that installs it; empty where that is the driver's pip extra.
+    """
+
+    def __init__(self, text: str = "", *, remedy: str = "") -> None:
+        super().__init__(text)
+        self.remedy = remedy

@@ -30,6 +30,9 @@ class Adapter(Protocol):
     def transfer(self, address: int, data: bytes, count: int) -> bytes:
         """Send `data`, if any, then read `count` bytes, if any, without letting go of the bus between."""
 
+    def probe(self, address: int) -> bool:
+        """Return whether something answers at `address`. Only for looking around: it may disturb what does."""
+
     def close(self) -> None:
         """Let go of the bus."""
 

@@ -3,14 +3,18 @@
 Imported when a bus is opened, so that only who configures such a chip needs smbus2.
 """
 
+import errno
 from ctypes import string_at
 from fcntl import ioctl
 
-from smbus2 import SMBus, i2c_msg
+from smbus2 import I2cFunc, SMBus, i2c_msg
 
 from jidget_drivers.i2c_errors import DEVICES
 
 _SELECT = 0x0703  # I2C_SLAVE of <linux/i2c-dev.h>
+_READ_ONLY = (*range(0x30, 0x38), *range(0x50, 0x60))
+"""Addresses of memories that an empty write could spoil: i2cdetect(8), "Probing"."""
+_NOBODY = (errno.EREMOTEIO, errno.ENXIO, errno.EIO, errno.EAGAIN, errno.ENODEV)
 
 
 class LinuxAdapter:
@@ -53,6 +57,24 @@ class LinuxAdapter:
         answer = i2c_msg.read(address, count)
         self._smbus.i2c_rdwr(*messages, answer)
         return string_at(answer.buf, answer.len)
+
+    def probe(self, address: int) -> bool:
+        """Return whether a chip acknowledges `address`, found out the way i2cdetect(8) does: nothing, or one byte.
+
+        Raises:
+            OSError: EBUSY, a driver of the kernel has it; others, the bus failed.
+        """
+        self._descriptor()
+        try:
+            if address in _READ_ONLY or not self._smbus.funcs & I2cFunc.SMBUS_QUICK:
+                self._smbus.read_byte(address)
+            else:
+                self._smbus.write_quick(address)
+        except OSError as error:
+            if error.errno in _NOBODY:
+                return False
+            raise
+        return True
 
     def close(self) -> None:
         """Let go of the bus; closing what is closed does nothing."""

@@ -44,6 +44,7 @@ class FakeBus:
         began: set whenever a transfer has begun to hang.
         opening: the error of opening the bus.
         log: what was transferred: address, bytes written, number of bytes read.
+        probed: addresses at which somebody looked for a chip.
         open_adapters: how many openings were not closed.
         seconds_per_byte: how long the wire is busy, 90 µs on a bus of 100 kHz; 0 for a test in a hurry.
         collisions: how many transfers began while another one was on the wire.
@@ -57,6 +58,7 @@ class FakeBus:
         self.began = threading.Event()
         self.opening: int | None = None
         self.log: list[tuple[int, bytes, int]] = []
+        self.probed: list[int] = []
         self.open_adapters = 0
         self.collisions = 0
         self.seconds_per_byte = 0.0
@@ -120,6 +122,14 @@ class FakeAdapter:
     def transfer(self, address: int, data: bytes, count: int) -> bytes:
         assert self._bus is not None, "used after it was closed"
         return self._bus.transfer(address, data, count)
+
+    def probe(self, address: int) -> bool:
+        assert self._bus is not None, "used after it was closed"
+        self.select(address)
+        self._bus.probed.append(address)
+        if address in self._bus.failing:
+            raise bus_error(self._bus.failing[address])
+        return address in self._bus.chips
 
     def close(self) -> None:
         if self._bus is not None:

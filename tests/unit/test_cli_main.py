@@ -108,7 +108,7 @@ def test_nothing_to_do_is_a_usage_error_that_shows_the_help(capsys: pytest.Captu
         (["check", "--confg=x"], 'jidget check: unknown argument: --confg=x. Did you mean "--config"?'),
         (["check", "now"], "jidget check: unknown argument: now"),
         (["check", "--config"], "jidget check: argument --config: expected one argument"),
-        (["drivers", "--config", "x"], "jidget drivers: unknown argument: --config"),
+        (["demo", "--config", "x"], "jidget demo: unknown argument: --config"),
     ],
 )
 def test_wrong_arguments(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`jidget drivers`: the catalogue of what hardware can be read and driven."""
+"""`jidget drivers`: the catalogue of what hardware can be read and driven; with `--detect`, what of it is here."""
 
 import argparse
 import json
@@ -6,21 +6,31 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
+from jidget.cli import detect as detection
 from jidget.cli.terminal import Painter, wrap
 from jidget.errors import Exit, JidgetError
 from jidget.spelling import did_you_mean
 from jidget_drivers import Driver
 from jidget_drivers.catalogue import DriverInfo, describe, installed, say_values
 from jidget_drivers.option_fields import FieldInfo
+from jidget_drivers.sysfs import SYSFS
 
-HELP = "list the installed drivers, or show one: options, properties, wiring"
+HELP = "list the installed drivers, show one, or look which hardware is here"
 EPILOG = """
 examples:
   jidget drivers
-  jidget drivers gpio-output
+  jidget drivers gpio-output             its options, properties, wiring
+  jidget drivers --detect                what is connected, as blocks for jidget.toml
+  jidget drivers --detect --i2c 1        the chips on I2C bus 1, too
+  jidget drivers --detect >> jidget.toml
   jidget drivers --json
+
+--detect only looks at what the kernel shows. A scan of an I2C bus talks to every chip on it, which can
+disturb one that is at work, or change what it is set to: so it is made only with --i2c. What the
+configuration uses already is left out, and its ids are not used again.
 
 Drivers of other people come as packages: pip install NAME.
 """
@@ -32,6 +42,12 @@ class UnknownDriver(JidgetError):
     exit_code = Exit.USAGE
 
 
+class WrongArguments(JidgetError):
+    """Arguments that do not go together."""
+
+    exit_code = Exit.USAGE
+
+
 class BrokenDriver(JidgetError):
     """A driver, or all of them, cannot be loaded; the text says why."""
 
@@ -39,11 +55,33 @@ class BrokenDriver(JidgetError):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this driver")
-    parser.add_argument("--json", action="store_true", help="for programs: a list, or one object with NAME")
+    parser.add_argument("--json", action="store_true", help="for programs: a list, or one object with NAME or --detect")
+    looking = parser.add_argument_group("looking at this machine")
+    looking.add_argument(
+        "--detect", action="store_true", help="look which hardware is here and print blocks for jidget.toml"
+    )
+    looking.add_argument(
+        "--i2c",
+        nargs="?",
+        type=_bus,
+        const=detection.ALL_BUSES,
+        metavar="BUS",
+        help="scan I2C bus BUS, too; without a number all buses but those of screens and the mainboard",
+    )
+    looking.add_argument(
+        "--sysfs", type=Path, metavar="DIR", help="where sysfs is mounted, /sys if not said: for a container"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the catalogue or one driver."""
+    """Print the catalogue or one driver, or what was found."""
+    if args.detect:
+        if args.name is not None:
+            raise WrongArguments("NAME and --detect do not go together: --detect looks for hardware of all drivers")
+        args.sysfs = SYSFS if args.sysfs is None else args.sysfs
+        return detection.run(args)
+    if any(given is not None for given in (args.i2c, args.config, args.sysfs)):
+        raise WrongArguments("--i2c, --config and --sysfs say how to look: write --detect as well")
     drivers = installed()
     painter = Painter(sys.stdout)
     if args.name is not None:
@@ -71,6 +109,14 @@ def run(args: argparse.Namespace) -> int:
     for problem in broken:
         print(painter.warn(f"jidget: {problem}"), file=sys.stderr)
     return Exit.FAILED if broken else Exit.OK
+
+
+def _bus(text: str) -> int:
+    """Return the number of an I²C bus."""
+    number = text.removeprefix("/dev/").removeprefix("i2c-")
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(f'"{text}" is no I2C bus: write its number, N of /dev/i2c-N')
+    return int(number)
 
 
 def _describe(entry: EntryPoint) -> DriverInfo:

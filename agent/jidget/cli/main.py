@@ -42,7 +42,7 @@ VERBS = {
     "run": Verb(help="run the agent until it is stopped", level=logging.INFO),
     "check": Verb(help="check the configuration, the drivers and the server, and say what is missing"),
     "read": Verb(help="read the hardware once, without any network"),
-    "drivers": Verb(help="list the installed drivers, or show one: options, properties, wiring", config=False),
+    "drivers": Verb(help="list the installed drivers, show one, or look which hardware is here"),
     "watch": Verb(help="follow an agent's readings as they arrive"),
     "call": Verb(help="run a command of an agent"),
     "demo": Verb(help="show everything on a private server, then stay up to be tried", config=False),

@@ -14,7 +14,7 @@ from jidget.things.calibration import Calibration
 from jidget.things.host import Thing
 from jidget.things.rulebook import BadRules, buttons_of, rules_of
 from jidget.things.running import ThingSettings
-from jidget_drivers import Driver
+from jidget_drivers import Driver, MissingLibrary
 from jidget_drivers.catalogue import installed
 
 
@@ -94,6 +94,8 @@ def _load(config: Config, thing_id: str, thing: ThingConfig, drivers: dict[str, 
         raise ConfigError(f"{config.file}: things.{thing_id}.options: {error}") from error
     except ImportError as error:
         remedy = f"pip install 'jidget[{cls.extra}]'" if cls.extra else "install it"
+        if isinstance(error, MissingLibrary) and error.remedy:
+            remedy = error.remedy
         raise ConfigError(f"{where}: its library is missing ({error}). Remedy: {remedy}") from error
     known = {p.name for p in driver.properties}
     # None at all: the driver looks for them, and its hardware is away. That must not keep the agent from starting.
