@@ -1,8 +1,8 @@
 """Durations as people write them (`500ms`, `30s`, `5m`, `24h`, `30d`) and as they are told to people."""
 
-from jidget_drivers.option_types import parse_duration
+from jidget_drivers.option_types import parse_duration, write_duration
 
-__all__ = ["EXAMPLES", "format_duration", "parse_duration"]
+__all__ = ["EXAMPLES", "format_duration", "parse_duration", "write_duration"]
 
 EXAMPLES = '"500ms", "30s", "5m", "24h" or "30d"'
 

@@ -159,6 +159,7 @@ async def test_missing_fields_are_listed_and_nothing_is_done(
     assert lines[0] == "set needs fields. One value at a time."
     assert lines[1].startswith("  target=…  What to set [pump.state, tank.target, tank.mode, tank.deaf, tank.slow]")
     assert lines[2].startswith("  value=…   Value (on, off, a number, …)")
+    assert lines[3] == "  for=…     For how long (10m; empty: for good)"
     assert told.code == Exit.USAGE
     assert json.loads(told.out) == {"outcome": "usage", "note": "set/pump needs fields: state", "fields": {}}
     assert not writes(tmp_path)
@@ -219,6 +220,34 @@ async def test_a_field_given_twice_is_refused(prosody: Prosody, account: Account
     assert ended.code == Exit.REFUSED
     assert ended.err == "Refused: the field value takes one value, not 2\n"
     assert not writes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("set", "target=pump.state", "value=on"),
+        ("set/pump", "state=on"),
+        ("do", "target=tank.calibrate", "arguments=offset=1.5"),
+    ],
+)
+async def test_what_a_person_must_confirm_is_refused_and_told_how(
+    prosody: Prosody, account: Accounts, tmp_path: Path, fields: tuple[str, ...]
+) -> None:
+    pi, alice = household(prosody, account)
+    things = f"{THINGS}[things.pump.safety]\nconfirm = true\n[things.tank.safety.target]\nconfirm = true\n"
+    async with running_app(write_config(tmp_path, pi, owner(alice), things=things)):
+        ended = await jidget("call", pi.jid, *fields, *login(alice, tmp_path))
+        told = await jidget("call", pi.jid, *fields, *login(alice, tmp_path), "--json")
+    assert (ended.code, ended.out) == (Exit.REFUSED, "")
+    note = (
+        f"Refused: {fields[0]}: a person must confirm this with a code. "
+        "Say it in chat, or execute the form in a chat program"
+    )
+    assert ended.err == f"{note}\n"
+    assert told.code == Exit.REFUSED
+    assert json.loads(told.out) == {"outcome": "refused", "note": note, "fields": {}}
+    assert set(writes(tmp_path)) <= {"state false"}, "it goes to safe when the agent starts"
+    assert not writes(tmp_path, "tank")
 
 
 # ---- 4: not sent ---------------------------------------------------------------------------------------------------

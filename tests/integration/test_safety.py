@@ -65,9 +65,9 @@ async def test_the_time_on_is_limited_and_whoever_had_it_on_is_told(
     ):
         await operator.asks("pump on")
         for person in (owner, operator):
-            await told(person, "pump.state was set to off: max_on is 1 s")
+            await told(person, "pump.state was set to off: max_on is 1s")
         assert moves(tmp_path, "pump")[-1] == "false"
-        assert await operator.asks("pump on for 2s") == "Refused: pump.state may be on for 1 s at most (max_on)"
+        assert await operator.asks("pump on for 2s") == "Refused: pump.state may be on for 1s at most (max_on)"
 
 
 async def test_a_switch_for_a_while_goes_back_by_itself(server: XmppServer, account: Accounts, tmp_path: Path) -> None:

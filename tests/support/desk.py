@@ -1,13 +1,15 @@
 """The ad-hoc responder over a house of Things, and a register of who answers which IQ."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from tests.support.adhoc import COMMANDS, NODE, command
 from tests.support.fakes import Clock, Gate, House, relay, tank, thing
 from tests.support.stanzas import ALICE, Table, incoming, link, refuses
 
+from jidget.things.rules import Rules
 from jidget.xmpp.adhoc import AdHoc
 from jidget.xmpp.disco import Disco
 
@@ -15,9 +17,15 @@ from jidget.xmpp.disco import Disco
 class Desk:
     """The responder over a house with a pump, a tank and a gate."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, rules: Mapping[str, Mapping[str, Rules]] | None = None, *, position_can_be_set: bool = False
+    ) -> None:
+        """Build it, with safety rules by Thing and property."""
         self.pump, self.tank, self.gate = relay(), tank(), Gate()
-        self.things = [thing("pump", self.pump), thing("tank", self.tank), thing("gate", self.gate)]
+        if position_can_be_set:
+            self.gate.properties = tuple(replace(prop, writable=True) for prop in self.gate.properties)
+        boards = {"pump": self.pump, "tank": self.tank, "gate": self.gate}
+        self.things = [thing(name, board, rules=(rules or {}).get(name)) for name, board in boards.items()]
         self.house = House(*self.things)
         self.clock = Clock(0.0)
         self.table = Table()

@@ -15,10 +15,15 @@ from jidget.commands.model import Face, Request
 from jidget.commands.service import Commands
 from jidget.commands.words import Vocabulary
 from jidget.config.model import Grant
+from jidget.safety.guard import Guard
+from jidget.safety.keeper import Keeper
+from jidget.safety.memory import OutputMemory
 from jidget.store.journal import Journal, MemoryJournal
 from jidget.things.calibration import Calibration
 from jidget.things.directory import Directory
-from jidget.things.host import Thing, ThingSettings
+from jidget.things.host import Thing
+from jidget.things.rules import Rules
+from jidget.things.running import ThingSettings
 from jidget_drivers import Driver, EventSource, Kind, NoOptions, Property, Scalar, Sensor, Unit, action
 from jidget_drivers.simulated import Simulated
 from jidget_drivers.simulated_options import SimulatedOptions
@@ -196,6 +201,7 @@ def thing(
     interval: float = 600.0,
     calibrations: Mapping[str, Calibration] | None = None,
     property_aliases: Mapping[str, str] | None = None,
+    rules: Mapping[str, Rules] | None = None,
 ) -> Thing:
     """Host a driver; it is read once at the start and then only when something asks."""
     settings = ThingSettings(
@@ -207,7 +213,9 @@ def thing(
         calibrations=calibrations or {},
         property_aliases=property_aliases or {},
     )
-    return Thing(settings, driver, now) if now else Thing(settings, driver)
+    one = Thing(settings, driver, now) if now else Thing(settings, driver)
+    one.rules.update(rules or {})
+    return one
 
 
 @asynccontextmanager
@@ -247,8 +255,8 @@ async def until(one: Thing, holds: Callable[[], bool]) -> None:
 
 
 WORDS = Vocabulary(
-    commands=frozenset(("help", "status", "read", "set", "do", "things")),
-    allowed=("status", "read", "set", "do", "things", "help"),
+    commands=frozenset(("help", "status", "read", "set", "do", "stop", "yes", "no", "things")),
+    allowed=("status", "read", "set", "do", "stop", "yes", "no", "things", "help"),
     names=frozenset(("pump", "greenhouse", "tank", "desk lamp", "büro", "rain 2.0", "gate")),
     targets=("pump.state", "tank.target", "tank.mode"),
     examples=("status", "read greenhouse", "pump on"),
@@ -265,6 +273,22 @@ ALICE, BOB, EVE, VERA = (f"{name}@example.org" for name in ("alice", "bob", "eve
 STRANGER = "mallory@example.org"
 
 
+class Facts:
+    """What outlives the process, while `usable`."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+        self.usable = True
+
+    def fact(self, name: str) -> str | None:
+        return self.kept.get(name) if self.usable else None
+
+    def keep_fact(self, name: str, text: str) -> bool:
+        if self.usable:
+            self.kept[name] = text
+        return self.usable
+
+
 class House:
     """Commands over a few Things, with clocks that a test moves: an owner, operators, a viewer, and nobody else."""
 
@@ -274,8 +298,13 @@ class House:
         self.directory = Directory(things)
         self.access = Access({jid: Grant.model_validate(grant) for jid, grant in GRANTS.items()}, "pi@example.org")
         self.journal = MemoryJournal(now=self.now, clock=self.clock) if journal is None else journal
+        self.facts = Facts()
+        self.keeper = Keeper(
+            Guard(self.directory, OutputMemory(self.facts, boot=lambda: "this boot"), clock=self.clock, now=self.now),
+            things,
+        )
         self.commands = Commands(
-            self.directory, self.access, self.journal, me=lambda: ME, now=self.now, clock=self.clock
+            self.directory, self.access, self.journal, self.keeper, me=lambda: ME, now=self.now, clock=self.clock
         )
 
     async def say(self, line: str, jid: str = ALICE, *, key: str | None = None, age: float | None = 0.0) -> str:

@@ -81,7 +81,7 @@ class Home(House):
         ("pump maybe", 'Refused: pump.state: "maybe" is not a switch position: say on or off'),
         ("pump", "pump.state: off (0 s ago)"),
         ("set pump", "Refused: say what to set pump.state to: on or off"),
-        ("set", "Refused: the target is missing. Write: set THING[.PROPERTY] VALUE"),
+        ("set", "Refused: the target is missing. Write: set THING[.PROPERTY] VALUE [for DURATION]"),
         ("do", "Refused: the target is missing. Write: do THING ACTION [name=value …]"),
         ("tank.target 31", "Refused: tank.target: 31.0 is out of range: 5 to 30 °C"),
         ("tank.level 5", "Refused: tank.level can only be read"),
@@ -89,15 +89,11 @@ class Home(House):
         ("tank 5", "Refused: tank has several values that can be set. Say which: tank.target, tank.mode"),
         ("set pum on", 'Refused: there is no "pum". Did you mean "pump"? Acting needs the whole name'),
         ("set pmup on", 'Refused: there is no "pmup". Did you mean "pump"?'),
-        (
-            "pump on for 10m",
-            'Refused: "for 10m" is not supported in this version, so nothing was moved. '
-            "Without it, the value stays until it is set again",
-        ),
-        ("stop", 'Refused: "stop" is not supported in this version'),
-        ("all off", 'Refused: "all" is not supported in this version'),
-        ("yes 123456", 'Refused: "yes" is not supported in this version'),
-        ("no", 'Refused: "no" is not supported in this version'),
+        ("pump on for 10m", "pump.state: on (confirmed), off again at 14:23:20Z, in 10 min"),
+        ("stop", "Refused: there is no output with a safe value that you may act on"),
+        ("all off", "Refused: there is no output with a safe value that you may act on"),
+        ("stop pump", "Refused: stop stands alone: nothing may follow it"),
+        ("history", 'Refused: "history" is not supported in this version'),
         ("do gate", "Refused: say which action of gate: open_to, ring, unlock"),
         ("do gate opne_to", 'Refused: gate has no action "opne_to". Did you mean "open_to"?'),
         ("do pump open", "Refused: pump has no actions"),
@@ -121,7 +117,7 @@ async def test_answers_are_exact(line: str, answer: str) -> None:
 async def test_the_pump_moves_only_for_what_was_done() -> None:
     home = Home()
     async with running(*home.things):
-        for line in ("pump on for 10m", "pump maybe", "set pump", "pump 5", "pump", "stop", "foo"):
+        for line in ("pump on for ever", "pump maybe", "set pump", "pump 5", "pump", "stop", "foo"):
             await home.say(line)
         assert home.pump.written == []
         await home.say("pump on")
@@ -311,10 +307,11 @@ async def test_what_help_proposes_works() -> None:
         (
             ALICE,
             "set",
-            "set THING[.PROPERTY] VALUE: switch or adjust; also without set: THING on, THING.PROPERTY VALUE\n"
+            "set THING[.PROPERTY] VALUE [for DURATION]: switch or adjust; "
+            "also without set: THING on, THING.PROPERTY VALUE, THING on for 10m\n"
             "For example: pump on | heater on | tank.target 17.5",
         ),
-        (BOB, "/SET", "set THING[.PROPERTY] VALUE: switch or adjust"),
+        (BOB, "/SET", "set THING[.PROPERTY] VALUE [for DURATION]: switch or adjust"),
         (VERA, "set", "Refused: you may not use set here"),
         (EVE, "set", "Refused: there is nothing you may set here"),
         (VERA, "pump", "pump (Water pump): state: on or off"),
@@ -379,7 +376,7 @@ async def test_suggestions_name_nothing_that_one_may_not_see() -> None:
 
 
 async def test_a_thing_that_has_told_nothing_yet_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jidget.things.host.SILENT_START", 0.01)
+    monkeypatch.setattr("jidget.things.running.SILENT_START", 0.01)
     house = House(thing("sign", Line((TEXT, MODE, STATE)), timeout=0.05))
     async with running(*house.directory):
         assert await house.say("status") == "sign: no values yet"

@@ -93,8 +93,8 @@ class Home(House):
                 ("do/gate/ring", "4 Do gate: ring"),
                 ("do/gate/unlock", "4 Do gate: unlock…"),
                 ("do", "4 Do…"),
-                ("things", "5 Things"),
-                ("help", "6 Help"),
+                ("things", "6 Things"),
+                ("help", "7 Help"),
             ],
         ),
         (EVE, ["status", "read", "do/gate/open_to", "do/gate/ring", "do/gate/unlock", "do", "things", "help"]),
@@ -141,10 +141,13 @@ async def test_typed_nodes_are_listed_while_they_are_few_and_work_always(count: 
         (ALICE, "do/gate/ring/loud", Reason.NOT_FOUND),
         (ALICE, "do/pump/ring", Reason.NOT_FOUND),
         (ALICE, "read/pump", Reason.NOT_FOUND),
+        (ALICE, "yes", Reason.NOT_FOUND),
+        (ALICE, "no", Reason.NOT_FOUND),
         (ALICE, "x" * 100_000, Reason.NOT_FOUND),
         (BOB, "set/tank", Reason.FORBIDDEN),
         (EVE, "set/pump", Reason.NOT_FOUND),
         (EVE, "set", Reason.FORBIDDEN),
+        (EVE, "stop", Reason.FORBIDDEN),
         (VERA, "set", Reason.FORBIDDEN),
         (VERA, "set/pump", Reason.FORBIDDEN),
         (VERA, "set/nothing", Reason.FORBIDDEN),
@@ -185,10 +188,12 @@ def test_what_to_read_is_chosen_from_what_one_may_read_with_everything_as_the_de
 
 def test_what_to_set_is_chosen_from_what_one_may_set_with_the_ranges() -> None:
     home = Home()
-    target, value = home.form("set", BOB).fields
+    target, value, span = home.form("set", BOB).fields
     assert target.options == (("pump.state", "Water pump state (on or off)"),)
     assert (target.value, target.required, value.kind, value.required) == ("pump.state", True, FieldKind.TEXT, True)
-    target, _ = home.form("set").fields
+    assert (span.var, span.kind, span.label) == ("for", FieldKind.TEXT, "For how long (10m; empty: for good)")
+    assert (span.value, span.required) == ("", False)
+    target, _, _ = home.form("set").fields
     assert ("tank.target", "tank target (5 to 30 °C)") in target.options
 
 
@@ -273,6 +278,11 @@ async def test_every_list_has_a_default_among_its_options(node: str, known: bool
         ("read", {"target": ("pump.state",)}, "pump.state: off"),
         ("set", {"target": ("pump.state",), "value": ("on",)}, "pump.state: on (confirmed)"),
         ("set", {"target": ("tank.target",), "value": ("21,5 °C",), "for": ("",)}, "tank.target: 21.5 °C (confirmed)"),
+        (
+            "set",
+            {"target": ("pump.state",), "value": ("on",), "for": ("1,5h",)},
+            "pump.state: on (confirmed), off again at ",
+        ),
         ("set", {"target": ("panel.text",), "value": ("",)}, "panel.text:  (confirmed)"),
         ("do", {"target": ("gate.ring",)}, "gate ring: done"),
         ("do", {"target": ("gate.open_to",), "arguments": ("position = 40", "", "pace=fast")}, "gate open_to: done"),
@@ -301,7 +311,16 @@ async def test_forms_do_what_chat_does(node: str, values: Mapping[str, tuple[str
         ("set", {"target": ("pump.state",)}, "say what to set pump.state to", Reason.BAD_VALUE),
         ("set", {"target": ("pump.state",), "value": ("on", "off")}, "takes one value, not 2", Reason.BAD_VALUE),
         ("set", {"target": ("pump.state", "tank.target"), "value": ("on",)}, "takes one value", Reason.BAD_VALUE),
-        ("set", {"target": ("pump.state",), "value": ("on",), "for": ("5m",)}, "not supported", Reason.UNSUPPORTED),
+        ("set", {"target": ("pump.state",), "value": ("on",), "for": ("soon",)}, "is not a duration", Reason.BAD_VALUE),
+        ("set", {"target": ("pump.state",), "value": ("on",), "for": ("0s",)}, "at least", Reason.BAD_VALUE),
+        ("set", {"target": ("pump.state",), "value": ("on",), "for": ("400d",)}, "at most", Reason.BAD_VALUE),
+        (
+            "set",
+            {"target": ("pump.state",), "value": ("on",), "for": ("5m", "6m")},
+            "takes one value",
+            Reason.BAD_VALUE,
+        ),
+        ("stop", {}, "there is nothing you may stop here", Reason.FORBIDDEN),
         ("set", {"target": ("heater.state",), "value": ("on",)}, "there is no", Reason.NOT_FOUND),
         ("set", {"target": ("tank.level",), "value": ("5",)}, "can only be read", Reason.NOT_ACCEPTABLE),
         ("set", {"target": ("x" * 201,), "value": ("5",)}, "the target is too long", Reason.BAD_VALUE),

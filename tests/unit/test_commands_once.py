@@ -23,10 +23,11 @@ from tests.support.fakes import (
 
 from jidget.commands import execution
 from jidget.commands.access import Access
-from jidget.commands.execution import FRESH, boottime
+from jidget.commands.execution import FRESH
 from jidget.commands.keys import iq_key, message_key
 from jidget.commands.model import Face, Outcome, Reason, Result
-from jidget.store.journal import Begun, Ending, Entry, MemoryJournal, Progress, Row
+from jidget.safety.memory import boottime
+from jidget.store.journal import IQ_LIFETIME, Begun, Ending, Entry, MemoryJournal, Progress, Row
 from jidget_drivers import DeviceUnavailable
 
 ON = {"target": "pump", "value": "on"}
@@ -263,8 +264,17 @@ class Slow(MemoryJournal):
         self.asked = asyncio.Event()
         self.gate = asyncio.Event()
 
+    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+        begun = await super().begin(entry, driving=driving)
+        if driving:
+            await self._wait_for_the_disk()
+        return begun
+
     async def driving(self, row: Row) -> None:
         await super().driving(row)
+        await self._wait_for_the_disk()
+
+    async def _wait_for_the_disk(self) -> None:
         self.asked.set()
         await self.gate.wait()
 
@@ -385,9 +395,9 @@ class Watched(MemoryJournal):
             raise OSError("disk full")
         self.stages.append((stage, len(self._board.written)))
 
-    async def begin(self, entry: Entry) -> Begun:
-        self._note("begin")
-        return await super().begin(entry)
+    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+        self._note("begin, driving" if driving else "begin")
+        return await super().begin(entry, driving=driving)
 
     async def driving(self, row: Row) -> None:
         self._note("driving")
@@ -404,7 +414,7 @@ async def test_the_journal_is_written_before_anything_moves_and_after() -> None:
     async with running(*house.directory):
         await set_pump(house, face=Face.IQ)
         (row,) = rows(house)
-    assert journal.stages == [("begin", 0), ("driving", 0), ("finish", 1)]
+    assert journal.stages == [("begin, driving", 0), ("finish", 1)]
     assert row.progress is Progress.ENDED
     assert row.entry == Entry(
         key=KEY, asker=f"{ALICE}/phone", face="iq", command="set", target="pump", arguments={"state": "on"}
@@ -414,15 +424,45 @@ async def test_the_journal_is_written_before_anything_moves_and_after() -> None:
     )
 
 
-@pytest.mark.parametrize("stage", ["begin", "driving"])
+async def test_what_waits_for_its_turn_is_in_the_journal_while_it_waits_and_again_before_it_moves() -> None:
+    board = relay()
+    house = House(thing("pump", board, timeout=PATIENCE), journal=(journal := Watched(board)))
+    async with running(*house.directory):
+        board.gate.clear()
+        first = asyncio.create_task(house.commands.run(request(), "set", OFF))
+        await soon(board.moving.wait())
+        second = asyncio.create_task(set_pump(house))
+        await asyncio.sleep(0)
+        assert [row.progress for row in rows(house)] == [Progress.DRIVING, Progress.ASKED]
+        board.gate.set()
+        await soon(asyncio.gather(first, second))
+    assert [stage for stage in journal.stages if stage[0] != "finish"] == [
+        ("begin, driving", 0),
+        ("begin", 0),
+        ("driving", 1),
+    ]
+    assert board.written == [("state", False), ("state", True)]
+
+
+@pytest.mark.parametrize("stage", ["begin", "driving", "begin, driving"])
 async def test_nothing_moves_without_the_journal(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     board = relay()
-    house = House(thing("pump", board), journal=(journal := Watched(board)))
-    journal.fails = {stage}
+    house = House(thing("pump", board, timeout=PATIENCE), journal=(journal := Watched(board)))
     async with running(*house.directory):
-        result = await set_pump(house)
+        first = None
+        if stage != "begin, driving":  # it has to wait for its turn
+            board.gate.clear()
+            first = asyncio.create_task(house.commands.run(request(), "set", OFF))
+            await soon(board.moving.wait())
+        journal.fails = {stage}
+        second = asyncio.create_task(set_pump(house))
+        await asyncio.sleep(0)
+        board.gate.set()
+        result = await soon(second)
+        if first is not None:
+            await soon(first)
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.BROKEN)
-    assert board.written == []
+    assert ("state", True) not in board.written
     assert "disk full" not in result.note
     assert "disk full" in caplog.text
 
@@ -511,6 +551,28 @@ async def test_the_journal_forgets_none_that_is_under_way_for_lack_of_room() -> 
     for number in range(5):
         await journal.begin(entry(f"message:{number}"))
     assert all([(await journal.begin(entry(f"message:{number}"))).repeated for number in range(5)])
+
+
+async def test_each_kind_of_key_is_forgotten_in_its_own_time_whatever_came_first() -> None:
+    clock = Clock()
+    journal = MemoryJournal(clock=clock)
+    await journal.begin(entry("message:1"))
+    await journal.begin(entry("iq:1"))
+    clock.advance(IQ_LIFETIME - 1)
+    await journal.begin(entry("iq:2"))
+    assert (await journal.begin(entry("iq:1"))).repeated
+    clock.advance(1)
+    assert not (await journal.begin(entry("iq:1"))).repeated
+    assert (await journal.begin(entry("iq:2"))).repeated
+    assert (await journal.begin(entry("message:1"))).repeated
+
+
+async def test_what_is_forgotten_early_leaves_nothing_behind() -> None:
+    journal = MemoryJournal(most=3)
+    for number in range(1000):
+        await journal.finish((await journal.begin(entry(f"message:{number}"))).row, Ending(outcome="done", note=""))
+    assert len(journal) == 3
+    assert len(journal._expiry) < 200
 
 
 async def test_ending_what_was_forgotten_is_no_error() -> None:

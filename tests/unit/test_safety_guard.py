@@ -120,7 +120,7 @@ async def test_max_on_switches_off_whoever_switched_on() -> None:
     async with site.open():
         board.held["state"] = True  # by hand, at the device
         await site.things[0].read_now()
-        await site.until(lambda: site.unexpected == [("pump.state", "max_on is 0 s")])
+        await site.until(lambda: site.unexpected == [("pump.state", "max_on is 200ms")])
         assert board.held["state"] is False
 
 
@@ -135,12 +135,12 @@ async def test_a_device_that_does_not_obey_is_tried_again_and_told_of_once_each_
         board.deaf = True
         await site.until(lambda: len(site.stuck) == 1)
         tries = len(board.written)
-        assert site.stuck == ["safety pending: pump.state is to be off (max_on is 0 s), but it still reads on"]
+        assert site.stuck == ["safety pending: pump.state is to be off (max_on is 100ms), but it still reads on"]
         assert site.keeper.alarms == ["safety pending: pump.state is to be off: it still reads on"]
         async with asyncio.timeout(5):
             while len(board.written) < tries + 3:  # noqa: ASYNC110  # nothing tells of it
                 await asyncio.sleep(0.01)
-        with pytest.raises(Objection, match="is to go to off: max_on is 0 s"):
+        with pytest.raises(Objection, match="is to go to off: max_on is 100ms"):
             await site.guard.write(site.things[0], {"state": True}, by=ALICE)
         board.deaf = False
         await site.until(lambda: len(site.stuck) == 2)
@@ -177,11 +177,11 @@ async def test_a_thing_that_hangs_delays_no_other_ones_deadline() -> None:
             await site.guard.write(one, {"state": True}, by=ALICE)
         hanging.gate.clear()
         reading = asyncio.create_task(stuck.read_now())
-        await site.until(lambda: ("pump.state", "max_on is 0 s") in site.unexpected)
+        await site.until(lambda: ("pump.state", "max_on is 200ms") in site.unexpected)
         assert hanging.held["state"] is True
         hanging.gate.set()
         await reading
-        await site.until(lambda: ("gate.state", "max_on is 0 s") in site.unexpected)
+        await site.until(lambda: ("gate.state", "max_on is 200ms") in site.unexpected)
 
 
 async def test_a_refused_or_impossible_write_leaves_nothing_behind() -> None:
@@ -312,7 +312,7 @@ async def test_an_output_that_tells_nothing_is_believed_to_be_what_it_was_set_to
         result = await site.guard.write(site.things[0], {"state": True}, by=ALICE)
         assert not result.confirmed
         assert site.guard.outputs["plug", "state"].past.on_since is not None
-        await site.until(lambda: ("plug.state", "max_on is 1 s") in site.unexpected)
+        await site.until(lambda: ("plug.state", "max_on is 1s") in site.unexpected)
         assert line.written[-1] == ("state", False)
 
 

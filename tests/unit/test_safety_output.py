@@ -43,7 +43,7 @@ def test_on_counts_from_when_it_is_seen_whoever_switched_it() -> None:
     assert pump.expire(159.9) is None
     forced = pump.expire(160)
     assert forced is not None
-    assert (forced.value, forced.why, forced.expected) == (False, "max_on is 60 s", False)
+    assert (forced.value, forced.why, forced.expected) == (False, "max_on is 1m", False)
     assert show(pump, False, at=161)
     assert deadline(pump) is None
 
@@ -94,7 +94,7 @@ def test_what_has_no_safe_value_goes_back_to_what_it_was() -> None:
 @pytest.mark.parametrize(
     ("rules", "since", "asked", "says"),
     [
-        (Rules(safe=False, max_on=60), (None, None), (True, 61.0), "pump.state may be on for 60 s at most (max_on)"),
+        (Rules(safe=False, max_on=60), (None, None), (True, 61.0), "pump.state may be on for 1m at most (max_on)"),
         (
             Rules(safe=False, max_on=60),
             (70.0, None),
@@ -136,7 +136,7 @@ def test_it_is_not_switched_more_often_than_it_may_be() -> None:
         show(pump, True, at=at)
         pump.begin(False, at + 1, "alice", None)
         show(pump, False, at=at + 1)
-    says = "pump.state was switched 2 times in 60 s (rate_limit): wait until 14:14:00Z, in 40 s"
+    says = "pump.state was switched 2 times in 1m (rate_limit): wait until 14:14:00Z, in 40 s"
     assert pump.objection(True, 120) == says
     assert pump.objection(False, 120) is None, "off is always allowed"
     assert pump.objection(True, 160.1) is None
@@ -146,7 +146,7 @@ def test_nothing_goes_on_that_is_about_to_be_made_safe() -> None:
     pump = output(Rules(safe=False, max_on=60))
     show(pump, True, at=100)
     pump.expire(200)
-    assert pump.objection(True, 200) == "pump.state is to go to off: max_on is 60 s"
+    assert pump.objection(True, 200) == "pump.state is to go to off: max_on is 1m"
     assert pump.objection(False, 200) is None
 
 

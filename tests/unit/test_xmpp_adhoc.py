@@ -90,6 +90,13 @@ async def test_bad_input_in_a_session_shows_the_form_again(desk: Desk) -> None:
     assert desk.tank.written == [("target", 25.0)]
 
 
+async def test_a_value_can_be_set_for_a_while(desk: Desk) -> None:
+    answer = await desk.send("set", form(target="pump.state", value="on", **{"for": "10m"}))
+    assert outcome(answer) == "done"
+    assert note(answer)[1].startswith("pump.state: on (confirmed), off again at ")
+    assert note(answer)[1].endswith(", in 10 min")
+
+
 @pytest.mark.parametrize(
     ("inner", "says"),
     [
@@ -98,7 +105,7 @@ async def test_bad_input_in_a_session_shows_the_form_again(desk: Desk) -> None:
         ("<x xmlns='jabber:x:data' type='submit'/><x xmlns='jabber:x:data' type='submit'/>", "several forms"),
         (form(target="x" * 40_000), "at most"),
         (form(target="nowhere.at_all", value="1"), "Refused: there is no"),
-        (form(target="pump.state", value="on", **{"for": "10m"}), "not supported"),
+        (form(target="pump.state", value="on", **{"for": "ever"}), "not a duration"),
     ],
 )
 async def test_whatever_is_wrong_with_the_form_it_is_shown_again(desk: Desk, inner: str, says: str) -> None:
@@ -114,7 +121,7 @@ async def test_whatever_is_wrong_with_the_form_it_is_shown_again(desk: Desk, inn
     [
         (form(target="tank.target", value="99"), "Refused: tank.target: 99"),
         (form(target="pomp.state", value="on"), 'Did you mean "pump"?'),
-        (form(target="pump.state", value="on", **{"for": "10m"}), "not supported"),
+        (form(target="pump.state", value="on", **{"for": "ever"}), "not a duration"),
         ("<x xmlns='jabber:x:data' type='result'/>", "Refused: a form of type"),
         (form(target="x" * 40_000), "Refused: the form holds"),
     ],

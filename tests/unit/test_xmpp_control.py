@@ -1,12 +1,13 @@
 """Control by programs: typed values, one Thing, all or nothing, and errors that say whether something moved."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from xml.etree import ElementTree as ET
 
 import pytest
 from tests.support.fakes import ALICE, BOB, EVE, VERA, Board, House, relay, running, tank, thing
 from tests.support.stanzas import Table, incoming, refuses
 
+from jidget.things.rules import Rules
 from jidget.xmpp.control import MOST_PARAMETERS, Control
 from jidget_drivers import DeviceUnavailable, Kind, Property, Scalar
 
@@ -28,9 +29,10 @@ HELD: dict[str, Scalar] = {"number": 0.0, "count": 0, "flag": False, "mode": "ec
 class Room:
     """Control over a pump, a tank, and a board with a property of each kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, pump_rules: Mapping[str, Rules] | None = None) -> None:
         self.pump, self.tank, self.board = relay(), tank(), Board(KINDS, HELD)
-        self.things = [thing("pump", self.pump, timeout=0.2), thing("tank", self.tank), thing("board", self.board)]
+        pump = thing("pump", self.pump, timeout=0.2, rules=pump_rules)
+        self.things = [pump, thing("tank", self.tank), thing("board", self.board)]
         self.house = House(*self.things)
         self.table = Table()
         Control(self.house.commands).attach(self.table)
@@ -62,6 +64,16 @@ async def room() -> AsyncIterator[Room]:
 def parameters(resp: ET.Element) -> list[str]:
     assert resp.tag == f"{CTR}resp"
     return [child.get("n", "") for child in resp.iterfind(f"{CTR}p")]
+
+
+async def test_what_a_person_must_confirm_is_not_acceptable_and_told_how() -> None:
+    room = Room({"state": Rules(safe=False, confirm=True)})
+    async with running(*room.things):
+        with refuses("not-acceptable", REFUSED, says="Say it in chat, or execute the form set/pump"):
+            await room.set("<nd id='pump'/><b n='state' v='true'/>")
+        assert room.moved == []
+        await room.set("<nd id='pump'/><b n='state' v='false'/>")
+        assert room.moved == [("state", False)]
 
 
 # ---- setting -------------------------------------------------------------------------------------------------------

@@ -11,9 +11,11 @@ from xml.etree import ElementTree as ET
 
 from jidget.cli.account import add_account_arguments, agent_jid, client_login
 from jidget.cli.terminal import Painter
+from jidget.commands.model import CONFIRM
 from jidget.errors import ConfigError, Exit, JidgetError, LinkError, LoginRefused, StanzaError
 from jidget.things.values import clean_text
 from jidget.xmpp.client import Client, quiet_resource
+from jidget.xmpp.forms import form_name
 from jidget.xmpp.xml import COMMANDS, DATA, text_of
 
 HELP = "run a command of an agent"
@@ -96,6 +98,9 @@ async def _refused(args: argparse.Namespace, client: Client, error: StanzaError)
 def _unfinished(args: argparse.Namespace, answer: ET.Element, *, submitted: bool) -> int:
     """Say what is missing: the agent showed a form where we wanted a result."""
     form = answer.find(f"{{{DATA}}}x")
+    if form is not None and form_name(form) == CONFIRM:
+        text = "a person must confirm this with a code. Say it in chat, or execute the form in a chat program"
+        return _say(args, "refused", f"Refused: {args.command}: {text}", {}, Exit.REFUSED)
     hint = (text_of(form, f"{{{DATA}}}instructions") if form is not None else None) or ""
     if submitted:
         return _say(args, "refused", f"Refused: {hint}", {}, Exit.REFUSED)

@@ -1,7 +1,7 @@
 """The commands that act: set, do. They plan; the service drives."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -12,6 +12,9 @@ from jidget.commands.registry import Actuation, Arguments, Plan, Scope
 from jidget.commands.sentences import failed, name_of, say_invoked, say_written
 from jidget.commands.signature import Signature
 from jidget.config.model import Role
+from jidget.config.values import LONGEST
+from jidget.durations import EXAMPLES, parse_duration, write_duration
+from jidget.safety.guard import Objection
 from jidget.things.host import Thing
 from jidget.things.state import ThingUnavailable, WriteFailed
 from jidget.things.values import (
@@ -28,16 +31,19 @@ from jidget.things.values import (
 from jidget_drivers import Kind, Property, Scalar, WriteRefused
 
 MOST_ARGUMENTS = 32
+SHORTEST = 1.0
+"""Seconds: what is set for less is hardly meant."""
 _ARGUMENT = re.compile(r"\s*([^\s=]+)\s*=(.*)", re.DOTALL)
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def plan_write(scope: Scope, thing: Thing, values: Mapping[str, Scalar]) -> Plan:
+def plan_write(scope: Scope, thing: Thing, values: Mapping[str, Scalar], span: float | None = None) -> Plan:
     """Plan to write properties of one Thing, named by id, alias or label; all are checked before any is written.
 
-    Texts are read as people write them. That the person may act on the Thing is checked by the caller.
+    Texts are read as people write them. That the person may act on the Thing is checked by the caller. With a `span`
+    (seconds) they go to safe after it, or back to what they are now where nothing is safe.
 
     Raises:
         Refusal: a property is unknown, not writable, named twice, or its value does not fit.
@@ -56,23 +62,38 @@ def plan_write(scope: Scope, thing: Thing, values: Mapping[str, Scalar]) -> Plan
     if not checked:
         raise Refusal(Reason.BAD_VALUE, f"no value for {thing.id} was given")
 
-    async def drive() -> Result:
+    guard = scope.guard
+    begun = guard.mark(thing)
+
+    async def require() -> None:
         try:
-            return say_written(thing, checked, await thing.write(checked))
+            await guard.require(thing, checked, span)
+        except Objection as error:
+            raise Refusal(Reason.NOT_ACCEPTABLE, str(error)) from None
+
+    async def drive(check: Callable[[], None]) -> Result:
+        try:
+            result = await guard.write(thing, checked, by=scope.person.jid, span=span, check=check, since=begun)
+        except Objection as error:
+            raise Refusal(Reason.NOT_ACCEPTABLE, str(error)) from None
         except ThingUnavailable as error:
             raise Refusal(Reason.UNAVAILABLE, str(error)) from None
         except WriteRefused as error:
             raise Refusal(Reason.NOT_ACCEPTABLE, f"{thing.id}.{next(iter(checked))}: {error}") from None
         except WriteFailed as error:
             return failed(Reason.TIMEOUT if error.timed_out else Reason.BROKEN, str(error))
+        return say_written(thing, checked, result, guard.say_until(thing, checked) if span is not None else "")
 
+    shown = {name: show_value(thing.properties[name], value) for name, value in checked.items()}
     return Plan(
-        thing=thing,
+        things=(thing,),
         command=Set.name,
         target=thing.id,
-        arguments={name: show_value(thing.properties[name], value) for name, value in checked.items()},
-        properties=tuple(checked),
+        arguments={**shown, **({} if span is None or "for" in shown else {"for": write_duration(span)})},
+        outputs=tuple((thing, name) for name in checked),
         drive=drive,
+        require=require,
+        confirm=guard.wants_confirmation(thing, checked),
     )
 
 
@@ -90,8 +111,8 @@ class Set(Actuation[SetArguments]):
     name = "set"
     title = "3 Set…"
     role = Role.OPERATOR
-    usage = "set THING[.PROPERTY] VALUE"
-    summary = "switch or adjust; also without set: THING on, THING.PROPERTY VALUE"
+    usage = "set THING[.PROPERTY] VALUE [for DURATION]"
+    summary = "switch or adjust; also without set: THING on, THING.PROPERTY VALUE, THING on for 10m"
     arguments = SetArguments
 
     def offered_to(self, scope: Scope) -> bool:
@@ -106,16 +127,23 @@ class Set(Actuation[SetArguments]):
     def plan(self, scope: Scope, arguments: SetArguments, /) -> Plan:
         """Find the property, read the value."""
         thing, prop = scope.to_set(arguments.target)
-        if arguments.duration:
-            raise Refusal(
-                Reason.UNSUPPORTED,
-                f'"for {shorten(arguments.duration)}" is not supported in this version, so nothing was moved. '
-                "Without it, the value stays until it is set again",
-            )
         prop = prop or _only_writable(thing, arguments.value)
         if arguments.value is None:
             raise Refusal(Reason.BAD_VALUE, f"say what to set {name_of(thing, prop)} to: {say_range(prop)}")
-        return plan_write(scope, thing, {prop.name: arguments.value})
+        return plan_write(scope, thing, {prop.name: arguments.value}, _span(arguments.duration))
+
+
+def _span(text: str) -> float | None:
+    """Return the seconds of a `for`; None without one."""
+    if not text.strip():
+        return None
+    try:
+        span = parse_duration(text)
+    except ValueError:
+        raise Refusal(Reason.BAD_VALUE, f'"{shorten(text)}" is not a duration. Write {EXAMPLES}') from None
+    if not SHORTEST <= span <= LONGEST:
+        raise Refusal(Reason.BAD_VALUE, f'for takes at least "1s" and at most "366d", not "{shorten(text)}"')
+    return span
 
 
 def _only_writable(thing: Thing, value: str | None) -> Property:
@@ -155,7 +183,7 @@ def _example(thing: Thing, prop: Property) -> str:
 # ---- actions -------------------------------------------------------------------------------------------------------
 
 
-def plan_action(thing: Thing, signature: Signature, arguments: Mapping[str, str]) -> Plan:
+def plan_action(scope: Scope, thing: Thing, signature: Signature, arguments: Mapping[str, str]) -> Plan:
     """Plan to invoke an action with arguments as people write them.
 
     Raises:
@@ -167,9 +195,11 @@ def plan_action(thing: Thing, signature: Signature, arguments: Mapping[str, str]
     except BadValue as error:
         raise Refusal(Reason.BAD_VALUE, f"{thing.id} {name}: {error}") from None
 
-    async def drive() -> Result:
+    async def drive(check: Callable[[], None]) -> Result:
         try:
-            return say_invoked(thing, name, await thing.invoke(name, checked))
+            return say_invoked(thing, name, await scope.guard.invoke(thing, name, checked, check))
+        except Objection as error:
+            raise Refusal(Reason.NOT_ACCEPTABLE, str(error)) from None
         except ThingUnavailable as error:
             raise Refusal(Reason.UNAVAILABLE, str(error)) from None
         except WriteRefused as error:
@@ -178,12 +208,13 @@ def plan_action(thing: Thing, signature: Signature, arguments: Mapping[str, str]
             return failed(Reason.TIMEOUT if error.timed_out else Reason.BROKEN, str(error))
 
     return Plan(
-        thing=thing,
+        things=(thing,),
         command=Do.name,
         target=f"{thing.id}.{name}",
         arguments=signature.masked(arguments),
-        properties=(),
+        outputs=(),
         drive=drive,
+        confirm=any(output.rules.confirm for output in scope.guard.outputs_of(thing)),  # it may move any of them
     )
 
 
@@ -218,7 +249,7 @@ class Do(Actuation[DoArguments]):
     def plan(self, scope: Scope, arguments: DoArguments, /) -> Plan:
         """Find the action, read its arguments."""
         thing, signature = scope.to_invoke(arguments.target)
-        return plan_action(thing, signature, _split(arguments.arguments, signature))
+        return plan_action(scope, thing, signature, _split(arguments.arguments, signature))
 
 
 def _split(text: str, signature: Signature) -> dict[str, str]:

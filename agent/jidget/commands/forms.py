@@ -57,7 +57,7 @@ Node = SetNode | DoNode | WordNode
 def list_nodes(scope: Scope) -> list[NodeInfo]:
     """Return what this person may execute, in the order it is meant to be read."""
     offered = scope.offered()
-    nodes = [NodeInfo(node=command.name, name=command.title) for command in offered]
+    nodes = [NodeInfo(node=command.name, name=command.title) for command in offered if not command.chat_only]
     acting = {command.name: command.title for command in offered if isinstance(command, Actuation)}
     typed = []
     if "set" in acting:
@@ -100,7 +100,10 @@ def find_node(scope: Scope, node: str) -> Node:
                 raise Refusal(Reason.NOT_FOUND, f'{thing.id} has no action "{shorten(action)}"')
             return DoNode(thing, signature)
         case [name]:
-            if not scope.require(name).offered_to(scope):
+            command = scope.require(name)
+            if command.chat_only:
+                raise Refusal(Reason.NOT_FOUND, f'"{name}" is a word of chat, not a command of its own')
+            if not command.offered_to(scope):
                 raise Refusal(Reason.FORBIDDEN, f"there is nothing you may {name} here")
             return WordNode(name)
     raise Refusal(Reason.NOT_FOUND, f'there is no command "{shorten(node)}"')
@@ -145,9 +148,9 @@ def _read_field(scope: Scope) -> FormField:
 def _set_form(scope: Scope) -> Form:
     choices = [(name_of(t, p), f"{t.label} {label_of(p)} ({say_range(p)})") for t, p in scope.settable()]
     value = FormField(var="value", kind=FieldKind.TEXT, label="Value (on, off, a number, …)", required=True)
-    return Form(
-        title="Set", instructions="One value at a time.", fields=(_choice("target", "What to set", choices), value)
-    )
+    span = FormField(var="for", kind=FieldKind.TEXT, label="For how long (10m; empty: for good)")
+    fields = (_choice("target", "What to set", choices), value, span)
+    return Form(title="Set", instructions="One value at a time.", fields=fields)
 
 
 def _do_form(scope: Scope) -> Form:

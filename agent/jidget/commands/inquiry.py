@@ -117,7 +117,7 @@ class Things(Inquiry[NoArguments]):
     """`things`: the catalogue."""
 
     name = "things"
-    title = "5 Things"
+    title = "6 Things"
     role = Role.VIEWER
     usage = "things"
     summary = "what there is: ids, values that can be set, their ranges, actions"
@@ -154,7 +154,7 @@ class Help(Inquiry[HelpArguments]):
     """`help [WORD]`: what one may do here."""
 
     name = "help"
-    title = "6 Help"
+    title = "7 Help"
     role = Role.VIEWER
     usage = "help [WORD]"
     summary = "what you may do here, or about one word or Thing"
@@ -172,8 +172,11 @@ class Help(Inquiry[HelpArguments]):
             return _done(self._overview(scope))
         if word in offered:
             return _done(_explain(offered[word], scope))
-        if scope.registry.get(word) is not None:
+        known = scope.registry.get(word)
+        if known is not None:
             scope.require(word)
+            if known.chat_only:  # there may be nothing that asks for it now
+                return _done(_explain(known, scope))
             raise Refusal(Reason.FORBIDDEN, f"there is nothing you may {word} here")
         try:
             thing, _ = scope.to_read(word)

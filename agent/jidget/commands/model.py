@@ -55,14 +55,49 @@ class ResultField:
     value: str
 
 
+CONFIRM = "confirm"
+"""The name of the form that asks for a code."""
+CODE = "code"
+"""Its only field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a person must answer before a command is carried out.
+
+    Attributes:
+        code: the right answer, which names the question, too.
+        form: asks for it.
+        record: what the journal and the audit keep of it, as they are to hold no code.
+    """
+
+    code: str
+    form: "Form"
+    record: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a command answers: one human sentence and the values it speaks of."""
+    """What a command answers: one human sentence and the values it speaks of.
+
+    Attributes:
+        outcome: how it ended.
+        note: what a person is told.
+        fields: the values it speaks of.
+        reason: why it was refused or failed.
+        question: what must be answered first; the command is refused until then, and `note` asks for it in words.
+    """
 
     outcome: Outcome
     note: str
     fields: tuple[ResultField, ...] = ()
     reason: Reason | None = None
+    question: Question | None = None
+
+    @property
+    def record(self) -> str:
+        """Return the note as the journal and the audit keep it."""
+        return self.note if self.question is None else self.question.record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +145,12 @@ class FormField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A form to fill in before a command runs."""
+    """A form to fill in before a command runs; programs know it by `name`, by the command's node if it has none."""
 
     title: str
     instructions: str
     fields: tuple[FormField, ...]
+    name: str = ""
 
     @property
     def shown(self) -> "Values":

@@ -13,6 +13,7 @@ from jidget.commands.model import Reason, Refusal, Result
 from jidget.commands.sentences import say_command
 from jidget.commands.signature import Signature, Signatures
 from jidget.config.model import Role
+from jidget.safety.guard import Guard
 from jidget.spelling import did_you_mean
 from jidget.things.directory import Directory, NotFound, find_property
 from jidget.things.host import Thing
@@ -29,25 +30,36 @@ class Arguments(BaseModel):
 ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
 
 
+async def _nothing() -> None:
+    """Object to nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A command that acts, its arguments checked: nothing has moved yet.
 
     Attributes:
-        thing: what will be moved.
+        things: what will be moved.
         command: name of the command.
         target: the Thing's id, or `THING.ACTION`.
         arguments: what will be written, for the journal and the audit; secrets are masked.
-        properties: names of the properties that tell what it led to.
-        drive: moves it; raises `Refusal` where nothing was moved after all.
+        outputs: the properties that tell what it led to.
+        drive: moves it; calls what it is given last of all before anything moves, and lets through what that raises.
+            Raises `Refusal` where nothing was moved after all.
+        require: judges it by the safety rules, before it is noted that anything may move; raises `Refusal`.
+        confirm: whether a person must answer a code first.
+        urgent: whether it waits for nobody's turn.
     """
 
-    thing: Thing
+    things: tuple[Thing, ...]
     command: str
     target: str
     arguments: Mapping[str, str]
-    properties: tuple[str, ...]
-    drive: Callable[[], Awaitable[Result]]
+    outputs: tuple[tuple[Thing, str], ...]
+    drive: Callable[[Callable[[], None]], Awaitable[Result]]
+    require: Callable[[], Awaitable[None]] = _nothing
+    confirm: bool = False
+    urgent: bool = False
 
     def __str__(self) -> str:
         """Return it as the audit tells it: `set pump state=on`."""
@@ -64,6 +76,7 @@ class Command(ABC, Generic[ArgumentsT]):
         usage: how to write it in chat.
         summary: one line.
         arguments: what it takes.
+        chat_only: whether it is a word of chat and no node.
     """
 
     name: ClassVar[str]
@@ -72,6 +85,7 @@ class Command(ABC, Generic[ArgumentsT]):
     usage: ClassVar[str]
     summary: ClassVar[str]
     arguments: type[ArgumentsT]
+    chat_only: ClassVar[bool] = False
 
     def offered_to(self, scope: "Scope") -> bool:
         """Whether this person can do anything with it."""
@@ -155,6 +169,7 @@ class Scope:
     Attributes:
         person: who asks.
         directory: all Things; use the methods below, which leave out what this person may not know of.
+        guard: sets their outputs.
         registry: all commands.
         signatures: of the Things' actions.
         me: the agent's full JID.
@@ -164,6 +179,7 @@ class Scope:
 
     person: Person
     directory: Directory
+    guard: Guard
     registry: Registry
     signatures: Signatures
     me: str
@@ -172,11 +188,11 @@ class Scope:
 
     def may_read(self, thing: Thing) -> bool:
         """Whether this person may know of the Thing."""
-        return self.person.may_read(thing.id)
+        return self.person.may_read(thing.id, discovered=thing.discovered)
 
     def may_act(self, thing: Thing) -> bool:
         """Whether this person may move the Thing."""
-        return self.person.may_act(thing.id)
+        return self.person.may_act(thing.id, discovered=thing.discovered)
 
     def things(self) -> tuple[Thing, ...]:
         """Return the Things this person may read."""

@@ -96,8 +96,8 @@ def _say_part(prop: Property, seen: Observed, now: float | None) -> str:
     return text if now is None else f"{text} ({say_age(seen.time / 1000, now)})"
 
 
-def say_written(thing: Thing, asked: Mapping[str, Scalar], result: WriteResult) -> Result:
-    """Return the result of a write: each value confirmed, or honestly not."""
+def say_written(thing: Thing, asked: Mapping[str, Scalar], result: WriteResult, until: str = "") -> Result:
+    """Return the result of a write: each value confirmed, or honestly not, and what follows by itself."""
     lines, fields, confirmed = [], [], True
     for name, value in asked.items():
         prop, seen = thing.properties[name], result.values.get(name)
@@ -113,7 +113,8 @@ def say_written(thing: Thing, asked: Mapping[str, Scalar], result: WriteResult) 
         if seen is not None:
             fields.append(result_field(thing, prop, seen))
     outcome = Outcome.DONE if confirmed else Outcome.UNCONFIRMED
-    return Result(outcome=outcome, note="\n".join(lines), fields=tuple(fields))
+    note = "\n".join(lines) + (f", {until}" if until else "")
+    return Result(outcome=outcome, note=note, fields=tuple(fields))
 
 
 def say_invoked(thing: Thing, action: str, answer: object) -> Result:

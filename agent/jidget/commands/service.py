@@ -8,13 +8,18 @@ from jidget.commands import forms
 from jidget.commands.access import Access
 from jidget.commands.actuation import Do, Set, plan_action, plan_write
 from jidget.commands.audit import audit
-from jidget.commands.execution import INTERNAL, Execution, boottime
+from jidget.commands.confirmation import Confirmation
+from jidget.commands.execution import INTERNAL, Execution
 from jidget.commands.inquiry import Help, Read, Status, Things
-from jidget.commands.model import Form, NodeInfo, Outcome, Reason, Refusal, Request, Result, Submission
+from jidget.commands.model import Form, NodeInfo, Outcome, Question, Reason, Refusal, Request, Result, Submission
 from jidget.commands.registry import Actuation, Inquiry, Plan, Registry, Scope
 from jidget.commands.sentences import failed, observed_fields, refused, say_observed
 from jidget.commands.signature import Signatures
+from jidget.commands.stopping import Stop
 from jidget.commands.words import NotUnderstood, Vocabulary, parse
+from jidget.commands.yes_no import No, Yes
+from jidget.safety.keeper import Keeper
+from jidget.safety.memory import boottime
 from jidget.store.journal import Journal
 from jidget.things.directory import Directory, fold
 from jidget.things.host import Thing
@@ -36,6 +41,7 @@ class Commands:
         directory: Directory,
         access: Access,
         journal: Journal,
+        keeper: Keeper,
         *,
         me: Callable[[], str],
         remarks: Callable[[], Sequence[str]] = tuple,
@@ -48,6 +54,7 @@ class Commands:
             directory: all Things.
             access: who may what.
             journal: remembers commands that act.
+            keeper: sets outputs, and makes them safe.
             me: returns the agent's full JID.
             remarks: returns lines about the agent itself, which `status` begins with.
             now: the wall clock, in UTC seconds.
@@ -58,9 +65,11 @@ class Commands:
         self._me = me
         self._remarks = remarks
         self._now = now
-        self._registry = Registry((Status(), Read(), Set(), Do(), Things(), Help()))
+        self._guard = keeper.guard
+        self._registry = Registry((Status(), Read(), Set(), Do(), Stop(keeper), Yes(), No(), Things(), Help()))
         self._signatures = Signatures()
-        self._execution = Execution(journal, may_act=self._may_act, now=now, clock=clock)
+        self._execution = Execution(journal, self._guard, may_act=self._may_act, now=now, clock=clock)
+        self._confirmation = Confirmation(self._execution, self._guard, clock)
 
     # ---- by name ---------------------------------------------------------------------------------------------------
 
@@ -70,14 +79,19 @@ class Commands:
         Args:
             request: who asks. Without a `key` a repetition cannot be recognised: it is treated as a new command.
             name: `status`, `read`, `set`, …
-            arguments: as texts: `read` target, `set` target value for, `do` target arguments, `help` word.
+            arguments: as texts: `read` target, `set` target value for, `do` target arguments, `help` word, `yes` code.
         """
         known = self._registry.get(name)
         if isinstance(known, Actuation):
             return await self._act(request, name, lambda scope: known.plan(scope, known.check(arguments)))
+        if isinstance(known, Yes):
+            return await self._confirm(request, lambda: known.check(arguments).code)
         try:
             scope = self._scope(request.jid)
             command = scope.require(name)
+            if isinstance(command, No):
+                command.check(arguments)
+                return self._cancel(request)
             if not isinstance(command, Inquiry):
                 raise TypeError(f"{command!r} neither asks nor acts")  # noqa: TRY301  # the log is to have it
             return await command.answer(scope, command.check(arguments))
@@ -162,12 +176,44 @@ class Commands:
         return result
 
     async def _do(self, request: Request, node: forms.DoNode, given: Mapping[str, str]) -> Result:
-        return await self._act(request, Do.name, lambda _: plan_action(node.thing, node.signature, given))
+        return await self._act(request, Do.name, lambda scope: plan_action(scope, node.thing, node.signature, given))
 
     def _unchanged(self, thing: Thing) -> Result:
         lines = [say_observed(thing, prop, self._now()) for prop in thing.writable]
         fields = observed_fields(thing, (prop.name for prop in thing.writable))
         return Result(outcome=Outcome.DONE, note="\n".join(("Nothing was changed.", *lines)), fields=fields)
+
+    # ---- confirming ------------------------------------------------------------------------------------------------
+
+    async def confirm(self, request: Request, question: Question, code: str) -> Result:
+        """Carry out what a question is about if this is its code. Raises nothing but cancellation."""
+        return await self._confirm(request, lambda: code, question.code)
+
+    def withdraw(self, request: Request, question: Question) -> None:
+        """Take notice that a question is not going to be answered."""
+        self._cancel(request, question.code)
+
+    async def _confirm(self, request: Request, code: Callable[[], str], meant: str = "") -> Result:
+        what = Yes.name
+        try:
+            scope = self._scope(request.jid)
+            scope.require(what)
+            what, result = await self._confirmation.answer(request, scope, code(), meant)
+        except Refusal as refusal:
+            result = refused(refusal)
+        except Exception:
+            log.exception("an answer to a question failed")
+            result = failed(Reason.BROKEN, INTERNAL)
+        audit(request, what, result)
+        return result
+
+    def _cancel(self, request: Request, code: str = "") -> Result:
+        cancelled = self._confirmation.cancel(request.jid, code)
+        note = f"Cancelled: {'; '.join(cancelled)}" if cancelled else "Nothing of yours waits for a code."
+        result = Result(outcome=Outcome.DONE, note=note)
+        if cancelled:
+            audit(request, No.name, result)
+        return result
 
     # ---- the way of a command --------------------------------------------------------------------------------------
 
@@ -178,6 +224,7 @@ class Commands:
         return Scope(
             person=person,
             directory=self._directory,
+            guard=self._guard,
             registry=self._registry,
             signatures=self._signatures,
             me=self._me(),
@@ -196,7 +243,10 @@ class Commands:
             scope.require(name)
             plan = planner(scope)
             what = str(plan)
-            result = await self._execution.carry_out(request, plan)
+            if plan.confirm:
+                result = await self._confirmation.ask(request, plan, planner)
+            else:
+                result = await self._execution.carry_out(request, plan)
         except Refusal as refusal:
             result = refused(refusal)
         except Exception:

@@ -21,12 +21,14 @@ LONGEST_LINE = 2000
 """Characters; nothing longer is looked at."""
 MOST_NAME_WORDS = 6
 """A Thing's label may be written without quotes up to this many words."""
-LATER = COMMAND_WORDS - {"help", "status", "read", "set", "do", "things", "on", "off"}
+LATER = COMMAND_WORDS - {"help", "status", "read", "set", "do", "stop", "all", "yes", "no", "things", "on", "off"}
 """Words that this version knows but does not support yet."""
 
 _QUOTES = '"\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}'
 _TOKEN = re.compile(rf"(?:[^\s{_QUOTES}]|[{_QUOTES}][^{_QUOTES}]*[{_QUOTES}])+")
 _FOREIGN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LONG_UNIT = re.compile(r"(?<=\d)(sec(?:ond)?|min(?:ute)?|hr|hour|day)s?$", re.IGNORECASE)
+"""Units that durations of a configuration do not know written like that."""
 _REMOTELY = 0.3
 """How alike two words must be (0 to 1) for one to be suggested where nothing is nearer."""
 
@@ -91,6 +93,10 @@ def parse(line: str, vocabulary: Vocabulary) -> Parsed:
     if not tokens[0].quoted:
         if word in vocabulary.commands:
             return _command(word, line, tokens[1:], vocabulary)
+        if word == "all":
+            if [token.text.casefold() for token in tokens] != ["all", "off"]:
+                raise Refusal(Reason.BAD_VALUE, "say all off, or stop: nothing else is done to everything at once")
+            return Parsed(command="stop", arguments={})
         if word in LATER:
             raise Refusal(Reason.UNSUPPORTED, f'"{word}" is not supported in this version')
     named = _name_length(tokens, vocabulary.names)
@@ -141,6 +147,8 @@ def _command(word: str, line: str, rest: list[_Token], vocabulary: Vocabulary) -
             return _set(line, rest, _name_length(rest, vocabulary.names) or min(1, len(rest)))
         case "do":
             return _do(rest, vocabulary)
+        case "yes":
+            return Parsed(command=word, arguments=_some(code=_joined(rest)))
     if rest:
         raise Refusal(Reason.BAD_VALUE, f"{word} stands alone: nothing may follow it")
     return Parsed(command=word, arguments={})
@@ -163,7 +171,7 @@ def _cut_duration(tokens: list[_Token]) -> tuple[list[_Token], str]:
     for length in (2, 3):
         tail = tokens[-length:]
         if len(tail) == length and tail[0].text.casefold() == "for" and not any(token.quoted for token in tail):
-            duration = "".join(token.text for token in tail[1:])
+            duration = _LONG_UNIT.sub(lambda unit: unit[1][0], "".join(token.text for token in tail[1:]))
             try:
                 parse_duration(duration)
             except ValueError:

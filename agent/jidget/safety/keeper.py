@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from jidget.durations import format_duration
+from jidget.durations import write_duration
 from jidget.safety.guard import Guard
 from jidget.safety.link_loss import LinkLoss
 from jidget.safety.output import Forced, Output
@@ -173,7 +173,7 @@ class Keeper(Overseer):
         if output.pending is None and due is not None and due <= at and safe is not None:
             self._served[output] = self._link.lost
             if output.past.on_since is not None or output.on is not False:
-                limit = format_duration(output.rules.on_disconnect or 0)
+                limit = write_duration(output.rules.on_disconnect or 0)
                 output.pending = Forced(value=safe, why=f"no link for {limit} (on_disconnect)", by=output.past.by)
         return output.expire(at)
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from jidget.durations import format_duration
+from jidget.durations import format_duration, write_duration
 from jidget.safety.memory import Remembered
 from jidget.things.host import Thing
 from jidget.things.rules import OutputId, Rules
@@ -114,7 +114,7 @@ class Output:
         rules, past = self.rules, self.past
         if rules.max_on is not None and span is not None:
             if span > rules.max_on:
-                return f"{self.name} may be on for {format_duration(rules.max_on)} at most (max_on)"
+                return f"{self.name} may be on for {write_duration(rules.max_on)} at most (max_on)"
             if self._longest is not None and at + span > self._longest:
                 return f"{self.name} may stay on only until {self._say(self._longest, at)} (max_on)"
         if past.on_since is None and past.off_since is not None and at < past.off_since + rules.min_off:
@@ -124,7 +124,7 @@ class Output:
             recent = [then for then in self._switched or () if then > at - within]
             if len(recent) >= most:
                 again = self._say(recent[-most] + within, at)
-                span_said = format_duration(within)
+                span_said = write_duration(within)
                 return f"{self.name} was switched {most} times in {span_said} (rate_limit): wait until {again}"
         return None
 
@@ -207,7 +207,7 @@ class Output:
             over = self.past.until is not None and self.past.until <= at
             longest = self._longest is not None and self._longest <= at
             rule = (
-                f"max_on is {format_duration(self.rules.max_on or 0)}" if longest else "the time it was set for is over"
+                f"max_on is {write_duration(self.rules.max_on or 0)}" if longest else "the time it was set for is over"
             )
             self.pending = Forced(value=self.target, why=rule, by=self.past.by, expected=over and not longest)
         return self.pending

@@ -58,6 +58,7 @@ class ThingSettings:
     timeout: float = 5.0
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     property_aliases: Mapping[str, str] = field(default_factory=dict)
+    discovered: bool = False
 
 
 class RunningThing:
@@ -67,6 +68,7 @@ class RunningThing:
         id: its slug.
         label: what people call it; the id if nobody gave it a name.
         aliases: other names people gave it.
+        discovered: whether nobody wrote it into the configuration: rights that name no discovered Things leave it out.
         properties: by id, as seen outside (labels, precision and calibration applied).
         property_aliases: casefolded alias to property id.
         actions: by name.
@@ -82,6 +84,7 @@ class RunningThing:
         self.id = settings.thing_id
         self.label = settings.label or settings.thing_id
         self.aliases = settings.aliases
+        self.discovered = settings.discovered
         self.interval = settings.interval
         self.timeout = settings.timeout
         self.driver = driver

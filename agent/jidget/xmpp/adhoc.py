@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from jidget.commands.model import Face, Form, Outcome, Reason, Refusal, Result, Submission, Values
+from jidget.commands.model import CODE, Face, Form, Outcome, Question, Reason, Refusal, Result, Submission, Values
 from jidget.commands.service import Commands
 from jidget.errors import StanzaError
 from jidget.things.values import shorten
@@ -32,7 +32,6 @@ MOST_SESSIONS = 4
 
 _COMMAND = f"{{{COMMANDS}}}command"
 _ACTIONS = frozenset(("execute", "complete", "next", "prev", "cancel"))
-_SUBMITTING = frozenset(("execute", "complete", "next"))  # there is one stage: going on means being done with it
 _NOTES = {Outcome.DONE: "info", Outcome.UNCONFIRMED: "warn", Outcome.REFUSED: "error", Outcome.FAILED: "error"}
 _MENDABLE = frozenset((Reason.BAD_VALUE, Reason.NOT_FOUND, Reason.UNSUPPORTED))
 """Refusals of what was filled in rather than of the command: worth another try."""
@@ -40,13 +39,17 @@ _MENDABLE = frozenset((Reason.BAD_VALUE, Reason.NOT_FOUND, Reason.UNSUPPORTED))
 
 @dataclass(slots=True)
 class _Session:
-    """A form that is being filled in or, once `answer` is there, what came of it."""
+    """A form that is being filled in or, once `answer` is there, what came of it.
+
+    With a `question` the form asks for its code; `digest` is of the request that this stage, or the end, answered.
+    """
 
     id: str
     node: str
     owner: str
     form: Form
     used: float
+    question: Question | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     dropped: bool = False
     digest: bytes = b""
@@ -124,9 +127,11 @@ class AdHoc:
         except BadForm as error:
             return _completed(node, session_id, _refused(error))
         if form is not None and values is None:
-            self._open(incoming, node, session_id, form)
-            return _executing(node, session_id, form)
+            return _executing(self._open(incoming, node, session_id, form))
         result = await self._submit(incoming, Submission(node=node, values=values or {}))
+        if result.question is not None:
+            session = self._open(incoming, node, session_id, result.question.form)
+            return _confirming(session, result.question, incoming)
         return _completed(node, session_id, result)
 
     async def _continue(self, incoming: Incoming, node: str, session_id: str, action: str) -> ET.Element:
@@ -138,10 +143,11 @@ class AdHoc:
             if session.answer is not None or session.dropped:
                 raise _unknown_session()
             if action == "prev":
-                raise _bad("bad-action", "this command has one stage only")
+                raise _bad("bad-action", "there is no going back: cancel, and execute the command again")
             if action == "cancel":
-                self._drop(session)
-                return _command(node, session_id, "canceled")
+                return self._cancel(incoming, session)
+            if session.question is not None and session.digest == digest(incoming.payload):
+                return _executing(session)  # what led to this stage came again
             return await self._finish(incoming, session)
 
     async def _finish(self, incoming: Incoming, session: _Session) -> ET.Element:
@@ -150,28 +156,47 @@ class AdHoc:
             self._form(incoming, session.node)  # they may have lost the right to it meanwhile
             x = find_form(incoming.payload)
             if x is not None and x.get("type") == "cancel":  # XEP-0004 3.1
-                self._drop(session)
-                return _command(session.node, session.id, "canceled")
+                return self._cancel(incoming, session)
             if x is None:
                 return self._again(session, "nothing was filled in")
             values = read_form(x)
-            submission = Submission(node=session.node, values=values, shown=session.form.shown)
-            result = await self._submit(incoming, submission)
+            result = await self._take(incoming, session, values)
         except BadForm as error:
             return self._again(session, str(error))
         except BaseException:
             self._drop(session)  # whatever went wrong, it must not be tried again by this form
             raise
-        if result.outcome is Outcome.REFUSED and result.reason in _MENDABLE:
+        if result.question is not None:
+            session.used = self._clock()
+            return _confirming(session, result.question, incoming)
+        if session.question is not None and result.reason is Reason.BAD_VALUE:
+            return self._again(session, result.note)
+        if session.question is None and result.outcome is Outcome.REFUSED and result.reason in _MENDABLE:
             return self._again(session, result.note, values)
         session.answer, session.digest = _completed(session.node, session.id, result), digest(incoming.payload)
         session.used = self._clock()
         self._forget_beyond(session.person)
         return session.answer
 
+    async def _take(self, incoming: Incoming, session: _Session, values: Values) -> Result:
+        """Have the command take what was filled in, or the answer to its question."""
+        if session.question is None:
+            submission = Submission(node=session.node, values=values, shown=session.form.shown)
+            return await self._submit(incoming, submission)
+        code = "".join(values.get(CODE, ())).strip()
+        if not code:
+            raise BadForm("type the code that is shown, or cancel")
+        return _allowed(await self._commands.confirm(request_of(incoming, Face.FORM), session.question, code))
+
     def _again(self, session: _Session, problem: str, filled: Values | None = None) -> ET.Element:
         session.used = self._clock()
-        return _executing(session.node, session.id, session.form, problem, filled)
+        return _executing(session, problem, filled)
+
+    def _cancel(self, incoming: Incoming, session: _Session) -> ET.Element:
+        self._drop(session)
+        if session.question is not None:
+            self._commands.withdraw(request_of(incoming, Face.FORM), session.question)
+        return _command(session.node, session.id, "canceled")
 
     def _form(self, incoming: Incoming, node: str) -> Form | None:
         """Return the node's form, None where it needs none; who may not know of the node gets an error."""
@@ -181,18 +206,16 @@ class AdHoc:
             raise StanzaError(refusal.reason, refusal.text) from None
 
     async def _submit(self, incoming: Incoming, submission: Submission) -> Result:
-        result = await self._commands.submit(request_of(incoming, Face.FORM), submission)
-        if result.reason is Reason.FORBIDDEN:
-            raise StanzaError(result.reason, result.note.removeprefix("Refused: "))
-        return result
+        return _allowed(await self._commands.submit(request_of(incoming, Face.FORM), submission))
 
     # ---- sessions -----------------------------------------------------------------------------------------------
 
-    def _open(self, incoming: Incoming, node: str, session_id: str, form: Form) -> None:
+    def _open(self, incoming: Incoming, node: str, session_id: str, form: Form) -> _Session:
         self._expire()
         session = _Session(id=session_id, node=node, owner=incoming.sender.full, form=form, used=self._clock())
         self._sessions[session_id] = session
         self._forget_beyond(session.person)
+        return session
 
     def _find(self, incoming: Incoming, node: str, session_id: str) -> _Session:
         self._expire()
@@ -225,10 +248,24 @@ def _command(node: str, session_id: str, status: str, *children: ET.Element) -> 
     return element(_COMMAND, {"node": node, "sessionid": session_id, "status": status}, *children)
 
 
-def _executing(node: str, session_id: str, form: Form, problem: str = "", filled: Values | None = None) -> ET.Element:
+def _executing(session: _Session, problem: str = "", filled: Values | None = None) -> ET.Element:
     """Show a form. The actions are spelled out, as some clients have no buttons without; no note, it hides the form."""
     actions = element(f"{{{COMMANDS}}}actions", {"execute": "complete"}, element(f"{{{COMMANDS}}}complete"))
-    return _command(node, session_id, "executing", actions, write_form(form, node, problem=problem, filled=filled))
+    form = write_form(session.form, session.node, problem=problem, filled=filled)
+    return _command(session.node, session.id, "executing", actions, form)
+
+
+def _confirming(session: _Session, question: Question, incoming: Incoming) -> ET.Element:
+    """Go on to the stage that asks for a code."""
+    session.question, session.form, session.digest = question, question.form, digest(incoming.payload)
+    return _executing(session)
+
+
+def _allowed(result: Result) -> Result:
+    """Return a result as it is, unless it is that this person may not."""
+    if result.reason is Reason.FORBIDDEN:
+        raise StanzaError(result.reason, result.note.removeprefix("Refused: "))
+    return result
 
 
 def _completed(node: str, session_id: str, result: Result) -> ET.Element:

@@ -40,7 +40,7 @@ def write_form(form: Form, node: str, *, problem: str = "", filled: Values | Non
 
     Args:
         form: what is asked for.
-        node: the command's node; it names the form (XEP-0068).
+        node: the command's node; it names the form (XEP-0068) unless that has a name of its own.
         problem: what was wrong with what was filled in before. It becomes the first instruction line, as some clients
             show no other (clients differ; a note is shown by even fewer while a form is).
         filled: what was filled in before, to be kept.
@@ -49,7 +49,7 @@ def write_form(form: Form, node: str, *, problem: str = "", filled: Values | Non
     for line in (problem, form.instructions):
         if line:
             x.append(element(_INSTRUCTIONS, None, " ".join(line.split())))  # no line breaks: XEP-0004 3.1
-    x.append(_hidden(_FORM_TYPE, _form_type(node)))
+    x.append(_hidden(_FORM_TYPE, _form_type(form.name or node)))
     x.extend(_input(field, (filled or {}).get(field.var)) for field in form.fields)
     return x
 
@@ -149,6 +149,12 @@ def _hidden(var: str, value: str) -> ET.Element:
 
 def _form_type(node: str) -> str:
     return f"{JIDGET}#{node}"
+
+
+def form_name(x: ET.Element) -> str:
+    """Return the name of a form of ours, the command's node unless it has one of its own; nothing for others."""
+    types = (field.findtext(_VALUE) or "" for field in x.iterfind(_FIELD) if field.get("var") == _FORM_TYPE)
+    return next((text.removeprefix(_form_type("")) for text in types if text.startswith(_form_type(""))), "")
 
 
 # ---- from people ---------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from xml.etree import ElementTree as ET
 
-from jidget.commands.execution import boottime
 from jidget.errors import JidgetError, LinkError, RequestTimeout, StanzaError
+from jidget.safety.memory import boottime
 from jidget.xmpp.login import Login
 from jidget.xmpp.managed_stream import ManagedStream
 from jidget.xmpp.network import Network

@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 
 from slixmpp import JID
 
-from jidget.commands.execution import boottime
 from jidget.errors import LinkError, StanzaError
+from jidget.safety.memory import boottime
 from jidget.xmpp.crowd import Crowd
 from jidget.xmpp.link import Link, StanzaTooLong
 from jidget.xmpp.xml import CLIENT, DELAY, error_reply, parse_jid, result_reply
