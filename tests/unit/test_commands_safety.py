@@ -167,7 +167,7 @@ async def test_a_rate_limit_says_how_often_and_until_when() -> None:
         for line in ("pump on", "pump off") * 2:
             assert not (await home.say(line)).startswith("Refused")
         assert await home.say("pump on") == (
-            "Refused: pump.state was switched 2 times in 60 min (rate_limit): wait until 15:13:20Z, in 60 min"
+            "Refused: pump.state was switched 2 times in 1h (rate_limit): wait until 15:13:20Z, in 60 min"
         )
 
 
