@@ -13,6 +13,7 @@ from jidget import __version__
 from jidget.commands.access import Access
 from jidget.commands.glance import glance
 from jidget.commands.interrupted import Interrupted
+from jidget.commands.inventory import inventory
 from jidget.commands.local import Local
 from jidget.commands.notices import Notices
 from jidget.commands.service import Commands
@@ -100,7 +101,7 @@ class App:
         self.publisher = Publisher(self.store, self.pep, time.time)
         policies = {thing_id: policy_of(config, thing) for thing_id, thing in config.things.items()}
         self.sampler = Sampler(list(self.directory), policies, self._take)
-        self.local = Local(config.store.path, self.directory)
+        self.local = Local(config.store.path, self.directory, lambda: inventory(self.directory))
         self._status = ""
         self.session = self._build_session(config)
         for thing in self.directory:

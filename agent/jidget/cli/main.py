@@ -43,11 +43,12 @@ VERBS = {
     "check": Verb(help="check the configuration, the drivers and the server, and say what is missing"),
     "read": Verb(help="read the hardware once, without any network"),
     "drivers": Verb(help="list the installed drivers, show one, or look which hardware is here"),
+    "things": Verb(help="list all Things and what can be read and set of them"),
     "watch": Verb(help="follow an agent's readings as they arrive"),
     "call": Verb(help="run a command of an agent"),
     "demo": Verb(help="show everything on a private server, then stay up to be tried", config=False),
 }
-_LATER = ("init", "things", "invite")
+_LATER = ("init", "invite")
 """Verbs of the contract that do not work yet."""
 
 _EXAMPLES = """

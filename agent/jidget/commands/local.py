@@ -1,7 +1,7 @@
-"""What `jidget read` on the same machine asks an agent that runs, as two programs cannot read one device.
+"""What `jidget read` and `jidget things` on the same machine ask an agent that runs: it has the devices.
 
 A Unix socket beside the store, open to its owner alone; one line of JSON each way: `{"read": "THING.PROPERTY"}`, and
-`{"lines": […], "problems": […]}` as they are printed.
+`{"lines": […], "problems": […]}` as they are printed; or `{"things": true}`, and `{"things": […]}`.
 """
 
 import asyncio
@@ -9,11 +9,11 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from jidget.errors import JidgetError
 from jidget.things.directory import Directory, NotFound
@@ -22,6 +22,8 @@ from jidget.things.state import ThingUnavailable
 from jidget.things.values import MAX_STRING, shorten, show_plain
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LONGEST = 2000
 """Bytes of a question."""
@@ -74,9 +76,12 @@ def say_told(thing: Thing, only: str | None) -> Answer:
 class Local:
     """Answers those who may open the socket."""
 
-    def __init__(self, store: Path, directory: Directory) -> None:
-        """Take the store's path, beside which the socket is made, and all Things."""
+    def __init__(
+        self, store: Path, directory: Directory, things: Callable[[], Sequence[Mapping[str, Any]]] = list
+    ) -> None:
+        """Take the store's path, beside which the socket is made, all Things, and what lists them."""
         self._store = store
+        self._things = things
         self._directory = directory
         self._again = asyncio.Event()
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
@@ -122,19 +127,25 @@ class Local:
                         if not more:
                             return
                         question += more
-                answer = await self._answer(question)
+                text = json.dumps(await self._answer(question))
                 async with asyncio.timeout(PATIENCE):
-                    text = json.dumps({"lines": answer.lines, "problems": answer.problems})
                     await loop.sock_sendall(connection, text.encode() + b"\n")
             except (OSError, TimeoutError) as error:
                 log.info("a question of this machine was not answered: %s", str(error) or "timeout")
 
-    async def _answer(self, question: bytes) -> Answer:
+    async def _answer(self, question: bytes) -> Mapping[str, Any]:
         try:
-            target = json.loads(question)["read"]
-            things, only = wanted(self._directory, str(target))
+            asked = json.loads(question)
+            if "things" in asked:
+                return {"things": self._things()}
+            answer = await self._read(str(asked["read"]))
         except (ValueError, KeyError, TypeError):
-            return Answer((), ("this agent does not understand the question: use the same version for both",))
+            answer = Answer((), ("this agent does not understand the question: use the same version for both",))
+        return {"lines": answer.lines, "problems": answer.problems}
+
+    async def _read(self, target: str) -> Answer:
+        try:
+            things, only = wanted(self._directory, target)
         except NotFound as error:
             return Answer((), (str(error),))
         async with asyncio.TaskGroup() as tasks:
@@ -189,14 +200,31 @@ def ask_agent(store: Path, target: str, *, patience: float) -> Answer | None:
     Raises:
         JidgetError: one is there, but its answer did not come, or makes no sense.
     """
+    return _ask(
+        store,
+        {"read": target},
+        lambda told: Answer([str(line) for line in told["lines"]], [str(line) for line in told["problems"]]),
+        patience=patience,
+    )
+
+
+def ask_for_things(store: Path, *, patience: float = PATIENCE) -> Sequence[Mapping[str, Any]] | None:
+    """Ask the agent that has this store what there is; None if none answers there. Waits. See `inventory`.
+
+    Raises:
+        JidgetError: one is there, but its answer did not come, or makes no sense.
+    """
+    return _ask(store, {"things": True}, lambda told: [dict(thing) for thing in told["things"]], patience=patience)
+
+
+def _ask(store: Path, question: Mapping[str, Any], read: Callable[[Any], T], *, patience: float) -> T | None:
     try:
         with _address(store) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
             asking.settimeout(patience)
             asking.connect(address)
-            asking.sendall(json.dumps({"read": target}).encode() + b"\n")
+            asking.sendall(json.dumps(question).encode() + b"\n")
             with asking.makefile("rb") as answers:
-                told = json.loads(answers.readline())
-        return Answer([str(line) for line in told["lines"]], [str(line) for line in told["problems"]])
+                return read(json.loads(answers.readline()))
     except (FileNotFoundError, ConnectionRefusedError, PermissionError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
