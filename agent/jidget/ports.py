@@ -51,8 +51,8 @@ class Outbox(Protocol):
     def append(self, readings: Sequence[Reading]) -> None:
         """Keep readings, oldest first."""
 
-    def cut(self, most: int, *, backlog: bool) -> Batch | None:
-        """Fix the next batch of at most `most` waiting readings; None if none wait."""
+    def cut_several(self, most: int, count: int, *, backlog: bool) -> Sequence[Batch]:
+        """Fix the next batches, up to `count`, of at most `most` waiting readings each; none if none wait."""
 
     async def secured(self) -> None:
         """Wait until what was cut is as safe as the owner wants it to be before it is sent."""

@@ -11,13 +11,19 @@ import pytest
 from jidget.errors import JidgetError, LinkError, PublishRefused
 from jidget.reading import READINGS_IN_BATCH, Batch, Reading
 from jidget.readings import publisher
-from jidget.readings.publisher import MOST_IN_FLIGHT, Publisher
+from jidget.readings.publisher import MOST_IN_FLIGHT, MOST_TOGETHER, Publisher
 from jidget.store.outbox import MemoryOutbox
 from jidget_drivers import Kind, Property
 
 COUNT = Property(name="count", kind=Kind.INTEGER)
 NOW = 1_790_000_000.0
 LIMIT = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _no_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is notified looked at when the event loop turns next: then `idle` waits for all there is."""
+    monkeypatch.setattr(publisher, "GATHER", 0.0)
 
 
 class Server:
@@ -106,6 +112,17 @@ async def test_a_reading_is_sent_at_once_when_nothing_is_in_flight() -> None:
         assert [reading.value for reading in bench.server.sent[0].readings] == [1]
 
 
+async def test_what_is_read_at_one_moment_goes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "GATHER", 0.01)
+    async with publishing() as bench:
+        await idle()  # it has begun, and found nothing
+        for _ in range(3):  # Things that are due at the same time
+            bench.read()
+            await idle()
+        await bench.server.until_sent(1)
+        assert [reading.value for reading in bench.server.sent[0].readings] == [1, 2, 3]
+
+
 async def test_what_comes_while_one_is_in_flight_goes_together() -> None:
     async with publishing() as bench:
         bench.read()
@@ -176,6 +193,29 @@ async def test_a_lost_link_is_waited_for_and_what_was_in_flight_is_sent_again_ex
         assert seen[:2] == before
         assert [batch.seq for batch in bench.server.sent] == [3, 4, 5]
         assert [r.value for r in seen[2].readings] == list(range(201, 211))
+
+
+async def test_full_batches_are_cut_together_and_sent_once_also_those_that_waited_for_room_when_the_link_was_lost() -> (
+    None
+):
+    async with publishing() as bench:
+        bench.read(230)
+        await bench.server.until_sent(1)
+        await idle()
+        assert len(bench.server.sent) == 1, "nothing was acknowledged lately"
+        assert [len(batch.readings) for batch in bench.outbox.unacknowledged()] == [READINGS_IN_BATCH] * MOST_TOGETHER
+        cut = list(bench.outbox.unacknowledged())
+        bench.server.lose_link()
+        await idle()
+        bench.server.sent.clear()
+        bench.server.link.set()
+        for number in range(MOST_TOGETHER + 1):
+            await bench.server.until_sent(number + 1)
+            bench.server.accept(bench.server.sent[number])
+            await idle()
+        assert bench.server.sent[:-1] == cut
+        assert [reading.value for reading in bench.server.sent[-1].readings] == list(range(201, 231))
+        assert not bench.outbox.unacknowledged()
 
 
 async def test_an_answer_that_does_not_come_on_a_link_that_stays_is_sent_again() -> None:

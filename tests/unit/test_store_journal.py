@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC240  # nothing else runs in these loops
 
 import asyncio
+import errno
 import json
 import os
 from pathlib import Path
@@ -101,6 +102,29 @@ async def test_a_command_is_on_the_disk_before_anything_moves(path: Path, monkey
     async with Store(path) as store:  # whatever its durability
         await carry_out(SafeJournal(store), entry())
         assert synced == [[("driving",)]]
+        await SafeJournal(store).begin(entry("message:2"), driving=True)
+        assert synced == [[("driving",)], [("ended",), ("driving",)]]
+
+
+async def test_a_disk_that_fails_while_it_is_waited_for_costs_no_command(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_file: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async with Store(path, try_again=0) as store:
+        journal = SafeJournal(store)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", fail)
+            begun = await journal.begin(entry(), driving=True)
+        assert (begun.repeated, begun.row.progress) == (False, Progress.DRIVING)
+        assert store.trouble
+        assert (await journal.begin(entry())).row.progress is Progress.DRIVING
+        await store._come_back()
+        assert not store.trouble
+        await journal.finish(begun.row, DONE)
+    async with Store(path) as store:
+        assert await rows(store) == [("message:1", Progress.ENDED, DONE)]
 
 
 # ---- after a crash -------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from tests.support.stores import (
     content,
     crash,
     cut_all,
+    database,
     facts,
     killed,
     readings,
@@ -195,6 +196,22 @@ async def test_a_batch_and_its_readings_are_in_the_file_before_it_can_be_sent(pa
 
 
 # ---- after a crash -------------------------------------------------------------------------------------------------
+
+
+async def test_several_batches_are_one_commit_and_no_more_than_there_is_to_cut(path: Path) -> None:
+    async with killed(path) as store:
+        store.append(readings(120))
+        commits = database(store)._commits
+        cut = store.cut_several(50, 2, backlog=False)
+        assert database(store)._commits == commits + 1
+        assert [len(batch.readings) for batch in cut] == [50, 50]
+        assert store.waiting == 20
+        store.append(readings(40, first=120))
+        cut = (*cut, *store.cut_several(50, 5, backlog=False))
+        assert [len(batch.readings) for batch in cut] == [50, 50, 50, 10]
+        assert store.cut_several(50, 5, backlog=False) == ()
+    async with Store(path) as store:
+        assert list(map(content, store.unacknowledged())) == list(map(content, cut))
 
 
 async def test_a_killed_process_loses_nothing_and_repeats_batches_exactly(path: Path) -> None:

@@ -15,6 +15,12 @@ MOST_IN_FLIGHT = 8
 """Batches sent and not yet answered."""
 WINDOW_SPAN = 2.0
 """Seconds: no more bytes are in flight than were acknowledged in this time, so a throttled server is not drowned."""
+MOST_TOGETHER = 4
+"""Full batches cut in one commit, those that must still wait for room among them."""
+GATHER = 0.003
+"""Seconds that new readings wait for others of the same moment; what is being said to somebody, such as the answer to a
+command that changed a value, goes first. Less than what the store gathers for: a batch and its readings are one commit.
+"""
 BACKLOG_AGE = 60_000
 """Milliseconds after which a reading cut into its first batch counts as historical."""
 
@@ -32,8 +38,10 @@ class Publisher:
         self._now = now
         self.most_readings = READINGS_IN_BATCH
         self._wake = asyncio.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._progress = asyncio.Event()
         self._repeats: Iterator[Batch] = iter(())
+        self._ahead: deque[Batch] = deque()
         self._in_flight: dict[str, int] = {}
         self._bytes_in_flight = 0
         self._acknowledged: deque[tuple[float, int]] = deque()
@@ -45,7 +53,12 @@ class Publisher:
         self._look_again = False
 
     def notify(self) -> None:
-        """Say that the outbox has something new."""
+        """Say that the outbox has something new; it is looked at a moment later."""
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
         self._wake.set()
 
     def look_again(self) -> None:
@@ -87,6 +100,7 @@ class Publisher:
         while self._lost is None:
             if self._look_again:
                 self._look_again = False
+                self._ahead.clear()  # they are among those to repeat
                 self._repeats = iter(self._outbox.unacknowledged())
             self._wake.clear()
             self._send_more(sending)
@@ -112,12 +126,16 @@ class Publisher:
         return batch.id not in self._in_flight and batch.id not in self._refused
 
     def _next(self) -> Batch | None:
-        """Cut a batch: at once when nothing is in flight, else only a full one."""
+        """Return a batch that was cut, or cut: at once when nothing is in flight, else only full ones."""
+        if self._ahead:
+            return self._ahead.popleft()
         if self._in_flight and self._outbox.waiting < self.most_readings:
             return None
         oldest = self._outbox.oldest_waiting
         backlog = oldest is not None and oldest < self._now() * 1000 - BACKLOG_AGE
-        return self._outbox.cut(self.most_readings, backlog=backlog)
+        count = max(1, min(MOST_TOGETHER, self._outbox.waiting // self.most_readings))
+        self._ahead.extend(self._outbox.cut_several(self.most_readings, count, backlog=backlog))
+        return self._ahead.popleft() if self._ahead else None
 
     def _room(self) -> bool:
         if not self._in_flight:

@@ -31,22 +31,25 @@ class CommandLog:
         self._database = database
         self._now = now
 
-    async def begin(self, entry: Entry) -> Begun:
-        """Write a row, unless one with the same key is remembered: then change nothing and return that."""
+    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+        """Write a row, unless one with the same key is remembered: then change nothing and return that.
+
+        With `driving` nothing may move before it is `secured`.
+        """
         with self._database.transaction():
-            return self._begin(entry)
+            return self._begin(entry, Progress.DRIVING if driving else Progress.ASKED)
 
     def adopt(self, row: Row) -> Begun:
         """Write a row that was begun, and perhaps ended, while the file could not be used: in one go, like `begin`."""
         with self._database.transaction():
-            begun = self._begin(row.entry)
+            begun = self._begin(row.entry, row.progress)
             if begun.repeated:
                 return begun
-            adopted = replace(begun.row, progress=row.progress, ending=row.ending)
+            adopted = replace(begun.row, ending=row.ending)
             self._change(adopted, row.progress, None if row.ending is None else _write(row.ending))
         return Begun(adopted, repeated=False)
 
-    def _begin(self, entry: Entry) -> Begun:
+    def _begin(self, entry: Entry, progress: Progress) -> Begun:
         now = self._now()
         if entry.key is not None:
             self._database.execute(
@@ -61,14 +64,18 @@ class CommandLog:
             "INSERT INTO command (id, key, time, expires, asker, face, name, target, arguments, progress)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(number, entry.key, now, now + lifetime(entry.key), entry.asker, entry.face, entry.command),
-            *(entry.target, json.dumps(dict(entry.arguments)), Progress.ASKED.value),
+            *(entry.target, json.dumps(dict(entry.arguments)), progress.value),
         )
-        return Begun(Row(id=number, entry=entry, time=now, progress=Progress.ASKED), repeated=False)
+        return Begun(Row(id=number, entry=entry, time=now, progress=progress), repeated=False)
 
     async def driving(self, row: Row) -> None:
         """Note that from now on something may move; returns once that is on the disk."""
         with self._database.transaction():
             self._change(row, Progress.DRIVING, None)
+        await self._database.durable()
+
+    async def secured(self) -> None:
+        """Wait until all that was written is on the disk."""
         await self._database.durable()
 
     async def finish(self, row: Row, ending: Ending, *, tell: bool = False) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Protocol
 
@@ -19,6 +20,8 @@ IQ_LIFETIME = 600.0
 LIFETIMES = {"iq": IQ_LIFETIME}
 """Seconds by kind of key; any other is a message's. Without a key there is nothing to recognise."""
 MOST_ROWS = 10_000
+_FEW = 100
+"""Expiries of forgotten rows that may be left over beside as many as there are rows."""
 
 
 class Progress(StrEnum):
@@ -82,8 +85,11 @@ class Begun:
 class Journal(Protocol):
     """What the commands need of a journal. Each call returns once what it says is kept as safely as it ever will be."""
 
-    async def begin(self, entry: Entry) -> Begun:
-        """Write a row, unless one with the same key is remembered: then change nothing and return that."""
+    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+        """Write a row, unless one with the same key is remembered: then change nothing and return that.
+
+        `driving`: note in the same go that from now on something may move; see there.
+        """
 
     async def driving(self, row: Row) -> None:
         """Note that from now on something may move."""
@@ -108,25 +114,23 @@ class MemoryJournal:
         self._clock = clock
         self._ids = count(1)
         self._rows: dict[int, Row] = {}
-        self._expiry: dict[int, float] = {}
+        self._expiry: list[tuple[float, int]] = []  # a heap; some are of rows that were forgotten before their time
         self._by_key: dict[str, int] = {}
         self._warned = False
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    async def begin(self, entry: Entry) -> Begun:
+    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
         """Write a row, unless one with the same key is remembered: then change nothing and return that."""
         self._expire()
         earlier = None if entry.key is None else self._by_key.get(entry.key)
         if earlier is not None:
             return Begun(self._rows[earlier], repeated=True)
         self._make_room()
-        row = Row(id=next(self._ids), entry=entry, time=self._now(), progress=Progress.ASKED)
-        self._rows[row.id] = row
-        self._expiry[row.id] = self._clock() + lifetime(entry.key)
-        if entry.key is not None:
-            self._by_key[entry.key] = row.id
+        progress = Progress.DRIVING if driving else Progress.ASKED
+        row = Row(id=next(self._ids), entry=entry, time=self._now(), progress=progress)
+        self._remember(row, lifetime(entry.key))
         return Begun(row, repeated=False)
 
     async def driving(self, row: Row) -> None:
@@ -144,11 +148,8 @@ class MemoryJournal:
         """
         adopted = replace(row, id=next(self._ids))
         self._make_room()
-        self._rows[adopted.id] = adopted
         age = max(0.0, self._now() - row.time)
-        self._expiry[adopted.id] = self._clock() + max(0.0, lifetime(row.entry.key) - age)
-        if row.entry.key is not None:
-            self._by_key[row.entry.key] = adopted.id
+        self._remember(adopted, max(0.0, lifetime(row.entry.key) - age))
         return adopted
 
     def knows(self, key: str | None) -> bool:
@@ -168,10 +169,21 @@ class MemoryJournal:
         if row.id in self._rows:  # else it took longer than it is to be remembered
             self._rows[row.id] = replace(row, progress=progress, ending=ending)
 
+    def _remember(self, row: Row, seconds: float) -> None:
+        self._rows[row.id] = row
+        if row.entry.key is not None:
+            self._by_key[row.entry.key] = row.id
+        heappush(self._expiry, (self._clock() + seconds, row.id))
+        if len(self._expiry) > 2 * len(self._rows) + _FEW:
+            self._expiry = [(end, row_id) for end, row_id in self._expiry if row_id in self._rows]
+            heapify(self._expiry)
+
     def _expire(self) -> None:
         now = self._clock()
-        for row_id in [row_id for row_id, end in self._expiry.items() if end <= now]:
-            self._forget(row_id)
+        while self._expiry and self._expiry[0][0] <= now:
+            _, row_id = heappop(self._expiry)
+            if row_id in self._rows:
+                self._forget(row_id)
 
     def _make_room(self) -> None:
         while len(self._rows) >= self._most:
@@ -186,7 +198,6 @@ class MemoryJournal:
 
     def _forget(self, row_id: int) -> None:
         key = self._rows.pop(row_id).entry.key
-        del self._expiry[row_id]
         if key is not None and self._by_key.get(key) == row_id:
             del self._by_key[key]
 

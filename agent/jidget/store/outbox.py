@@ -90,6 +90,13 @@ class MemoryOutbox:
         self._in_batches += len(readings)
         return batch
 
+    def cut_several(self, most: int, count: int, *, backlog: bool) -> Sequence[Batch]:
+        """Fix the next batches, up to `count`."""
+        cut: list[Batch] = []
+        while len(cut) < count and (batch := self.cut(most, backlog=backlog)) is not None:
+            cut.append(batch)
+        return cut
+
     async def secured(self) -> None:
         """Return at once: memory is as safe as it will ever be."""
 

@@ -106,31 +106,35 @@ class ReadingsLog:
         self._last += len(rows)
         self._fresh.extend(zip((row[0] for row in rows), map(self._series.as_stored, readings, rows), strict=True))
 
-    def cut(self, most: int, *, backlog: bool, fresh: Sequence[Reading] = ()) -> Batch | None:
-        """Append `fresh` readings, then fix the next batch of at most `most`; all of it is in the file then.
+    def cut(self, most: int, *, backlog: bool) -> Batch | None:
+        """Fix the next batch; see `cut_several`."""
+        return next(iter(self.cut_several(most, 1, backlog=backlog)), None)
 
-        Before it is sent, `note_cut`.
+    def cut_several(self, most: int, count: int, *, backlog: bool, fresh: Sequence[Reading] = ()) -> Sequence[Batch]:
+        """Append `fresh` readings, then fix the next batches, up to `count`, of at most `most`; in the file by then.
+
+        It is one commit for all. Before they are sent, `note_cut`.
         """
+        cut: dict[int, Batch] = {}
         with self._database.transaction():
             self._append(fresh)
             self._write_notes()
-            following = self._following(most)
-            if not following:
-                return None
-            self._batch += 1
-            first, last = following[0][0], following[-1][0]
-            self._database.execute(
-                "INSERT INTO batch (id, generation, first, last, backlog) VALUES (?, ?, ?, ?, ?)",
-                *(self._batch, self._generations.id, first, last, int(backlog)),
-            )
-            self._cut_to = last
-        readings = tuple(reading for _, reading in following)
-        batch = Batch(gen=self.gen, seq=self._generations.seq(self._batch), readings=readings, backlog=backlog)
-        self._open[self._batch] = None
-        self._held[self._batch] = batch
-        if len(self._held) > MOST_HELD:
+            while len(cut) < count and (following := self._following(most)):
+                self._batch += 1
+                first, last = following[0][0], following[-1][0]
+                self._database.execute(
+                    "INSERT INTO batch (id, generation, first, last, backlog) VALUES (?, ?, ?, ?, ?)",
+                    *(self._batch, self._generations.id, first, last, int(backlog)),
+                )
+                self._cut_to = last
+                readings = tuple(reading for _, reading in following)
+                seq = self._generations.seq(self._batch)
+                cut[self._batch] = Batch(gen=self.gen, seq=seq, readings=readings, backlog=backlog)
+        self._open.update(dict.fromkeys(cut))
+        self._held.update(cut)
+        while len(self._held) > MOST_HELD:
             del self._held[next(iter(self._held))]
-        return batch
+        return tuple(cut.values())
 
     def note_cut(self) -> None:
         """Note outside the file which batch is the last. Where that fails, what was cut is in the file all the same."""

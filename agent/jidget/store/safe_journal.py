@@ -47,9 +47,12 @@ class SafeJournal:
         self._catching_up = asyncio.Lock()
         self._overflows = False
 
-    async def begin(self, entry: Entry) -> Begun:
-        """Write a row, unless one with the same key is remembered: then change nothing and return that."""
-        begun = await self._memory.begin(entry)
+    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+        """Write a row, unless one with the same key is remembered: then change nothing and return that.
+
+        With `driving` it returns once that is as safe as it ever will be.
+        """
+        begun = await self._memory.begin(entry, driving=driving)
         commands = self._store.commands
         if begun.repeated:
             return begun
@@ -57,7 +60,7 @@ class SafeJournal:
             return self._for_later(begun)
         try:
             await self._catch_up(commands)
-            in_file = await commands.begin(entry)
+            in_file = await commands.begin(entry, driving=driving)
         except StoreBroken as error:
             self._store.failed(commands, error)
             return self._for_later(begun)
@@ -65,6 +68,8 @@ class SafeJournal:
             self._memory.forget(begun.row)
             return in_file
         self._in_file[begun.row.id] = in_file.row
+        if driving:
+            await self._secure(in_file.row, commands, commands.secured())
         return begun
 
     def _for_later(self, begun: Begun) -> Begun:
@@ -90,13 +95,17 @@ class SafeJournal:
                 await self._try_to_catch_up(commands)  # what began while there was no file is written as it is now
             return
         if commands is not None:
-            try:
-                await commands.driving(in_file)
-            except StoreBroken as error:
-                self._store.failed(commands, error)
-            else:
-                return
-        self._put_off(partial(CommandLog.driving, row=in_file))
+            await self._secure(in_file, commands, commands.driving(in_file))
+        else:
+            self._put_off(partial(CommandLog.driving, row=in_file))
+
+    async def _secure(self, in_file: Row, commands: CommandLog, secured: Awaitable[None]) -> None:
+        """Wait until "driving" is on the disk; it is written as soon as there is a disk again where that fails."""
+        try:
+            await secured
+        except StoreBroken as error:
+            self._store.failed(commands, error)
+            self._put_off(partial(CommandLog.driving, row=in_file))
 
     async def finish(self, row: Row, ending: Ending) -> None:
         """Note how it ended."""
