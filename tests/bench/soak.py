@@ -2,7 +2,7 @@
 
 Faults are inflicted one after the other while readings and commands flow; a consumer and two commanders judge from
 outside. The same seed inflicts the same faults. Exit code 0 only if nothing was lost, duplicated, executed twice or
-executed too late; otherwise the directory with the logs of all is kept.
+executed too late, and no output was on for longer than its limit; otherwise the directory with the logs of all is kept.
 
     .venv/bin/python tests/bench/soak.py --faults 300 --seed 1 [--server ejabberd] [--kinds reset,kill-agent]
         [--liveness 2s] [--json FILE]

@@ -26,6 +26,11 @@ def plain_python(directory: Path) -> Path:
     return _python(directory, (str(ROOT),), again=True)
 
 
+def gpio_python(directory: Path) -> Path:
+    """Return the same as `plain_python`, with what the extra `gpio` brings."""
+    return _python(directory, (f"{ROOT}[gpio]",), again=True)
+
+
 def _python(directory: Path, requirements: tuple[str, ...], *, again: bool = False) -> Path:
     python = directory / "bin" / "python"
     marker = directory / "complete"

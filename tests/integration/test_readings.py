@@ -299,7 +299,7 @@ def sick(fault: str) -> str:
 async def test_a_driver_that_fails_in_whatever_way_takes_nobody_with_it_and_recovers(
     server: XmppServer, account: Accounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jidget.things.host.RETRY_LONGEST", 0.5)
+    monkeypatch.setattr("jidget.things.running.RETRY_LONGEST", 0.5)
     monkeypatch.setattr("jidget.readings.now.LEAST_INTERVAL", 0.2)
     pi, alice = household(server, account)
     follower = Follower(alice, f"{pi.jid}/agent", now=True)

@@ -330,7 +330,7 @@ def wear(app: App, clock: WallClock) -> None:
     """Have an agent that has not begun look at this clock."""
     for thing in app.directory:
         thing._now = clock
-    for reports in app.sampler._reports:
+    for reports in app.sampler._reports.values():
         reports._now = clock
     app.publisher._now = app.store._now = app.store._upkeep._now = clock
 

@@ -17,7 +17,7 @@ RECOVERY = 2 * 5.0
 """Seconds: as promised, with as much again."""
 
 
-async def test_whatever_happens_nothing_is_lost_and_no_command_runs_twice_or_late(
+async def test_whatever_happens_nothing_is_lost_no_command_runs_twice_or_late_and_no_output_stays_on(
     fresh_prosody: Callable[..., Prosody], tmp_path: Path
 ) -> None:
     told: list[str] = []
@@ -30,6 +30,8 @@ async def test_whatever_happens_nothing_is_lost_and_no_command_runs_twice_or_lat
     assert {episode.kind for episode in result.episodes} >= FAULTS.keys() - {"disk"}, found
     assert result.made > 1000, found
     assert result.executed > 50, found
+    assert result.switched > 10, found
+    assert result.expired > 5, found
     assert result.mistaken <= 1, found  # on a busy machine a slow link may look dead once
     assert max(episode.noticed or 0.0 for episode in result.episodes) <= NOTICE, found
     assert max(episode.recovered or 0.0 for episode in result.episodes) <= RECOVERY, found

@@ -165,7 +165,7 @@ def test_a_server_that_could_not_deliver_a_repetition_does_not_change_what_the_a
 def test_the_record_is_read_as_it_grows_and_only_in_whole_lines(tmp_path: Path) -> None:
     moved: list[int] = []
     file = tmp_path / "record"
-    record = Record(file, "level", lambda value, _: moved.append(value))
+    record = Record(file, "level", lambda line: moved.append(line.value))
     record.look()
     file.write_text("2026-01-01T00:00:00.000Z level 1\n2026-01-01T00:00:00.000Z other 5\n2026-01-01T00:00:0")
     record.look()
@@ -198,7 +198,9 @@ def test_a_reading_is_blamed_on_the_fault_that_was_there() -> None:
     assert during(episodes, "t25") is episodes[1]
 
 
-@pytest.mark.parametrize("wrong", ["lost", "duplicated", "twice", "stale", "strange", "untrue", "stuck", "errors"])
+@pytest.mark.parametrize(
+    "wrong", ["lost", "duplicated", "twice", "stale", "strange", "untrue", "too_long", "stuck", "errors"]
+)
 def test_a_result_is_good_only_if_nothing_is_wrong(wrong: str) -> None:
     result = Result(server="prosody", seed=1, liveness=2.0)
     assert result.figures()["good"]

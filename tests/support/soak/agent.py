@@ -11,6 +11,7 @@ import psutil
 from tests.support.agents import WatchedAgent
 from tests.support.signals import Signal
 from tests.support.soak import wall_clock
+from tests.support.soak.outputs import Outages
 from tests.support.soak.wall_clock import WallClock
 
 _LAST_WORDS = 10.0
@@ -26,12 +27,14 @@ class SoakAgent(WatchedAgent):
     Attributes:
         statuses: what it told of itself, with when that came, in monotonic seconds.
         changed: wakes whoever waits for `statuses`.
+        outages: when it was stopped or dead.
     """
 
     def __init__(self, root: Path, config: Path, clock: WallClock) -> None:
         super().__init__(root, config, PYTHONFAULTHANDLER="1")
         self.statuses: list[tuple[float, str]] = []
         self.changed = Signal()
+        self.outages = Outages()
         self._clock = clock
         self._hearing = -1
 
@@ -47,6 +50,7 @@ class SoakAgent(WatchedAgent):
     async def begin(self) -> None:
         """Start it and listen to what it tells."""
         await self.astart()
+        self.outages.end(time.monotonic())
         self._note()
         if self._notify is not None:
             self._hearing = self._notify.fileno()
@@ -55,7 +59,18 @@ class SoakAgent(WatchedAgent):
     def crash(self) -> None:
         """Kill it without a warning."""
         self._deafen()
+        self.outages.begin(time.monotonic())
         self.kill()
+
+    def freeze(self) -> None:
+        """Stop it."""
+        self.outages.begin(time.monotonic())
+        super().freeze()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        super().thaw()
+        self.outages.end(time.monotonic())
 
     def autopsy(self) -> str:
         """Kill it so that it leaves the stacks of its threads in its output; say how much CPU it has used."""
@@ -63,14 +78,16 @@ class SoakAgent(WatchedAgent):
         if not self.running:
             return f"the agent has ended by itself; its output is {self.output}"
         times = psutil.Process(self.pid).cpu_times()
+        self.outages.begin(time.monotonic())
         os.kill(self.pid, signal.SIGABRT)
         self.wait(_LAST_WORDS)
         return f"the agent had used {times.user + times.system:.1f} s of CPU; its stacks are in {self.output}"
 
     async def end(self) -> int | None:
-        """Stop it as a service manager does; return its exit code."""
+        """Stop it as a service manager does; return its exit code. It is to leave its outputs off."""
         self._deafen()
         code = await self.ends(signal.SIGTERM) if self.running else self.exit_code
+        self.outages.begin(time.monotonic())
         await self.astop()
         return code
 

@@ -9,9 +9,10 @@ from tests.support.soak import stock
 from tests.support.soak.episodes import during
 from tests.support.soak.ledger import Key
 from tests.support.soak.orders import Answer
+from tests.support.soak.outputs import stretches_of
 from tests.support.soak.resident import NoAnswer
 from tests.support.soak.result import Result
-from tests.support.soak.rig import COUNTERS, Rig
+from tests.support.soak.rig import COUNTERS, Rig, now
 
 _PATIENCE = 60.0
 _LAST_COMMANDS = 1.0
@@ -41,6 +42,7 @@ async def reckon(rig: Rig, result: Result, *, since: str) -> None:
     result.made = len(made.keys() | came)
     result.received = result.made - result.lost
     _count_commands(rig, result)
+    _count_outputs(rig, result)
     errors = [text for text in _UNEXPECTED if text in rig.agent.said]
     result.errors += sum(rig.agent.said.count(text) for text in errors)
     result.details += [f"{rig.agent.said.count(text)} times {text!r} in {rig.agent.output}" for text in errors]
@@ -99,12 +101,30 @@ def _count_commands(rig: Rig, result: Result) -> None:
     result.strange, result.untrue = len(orders.strange), len(orders.untrue())
     for what, several in (("twice", orders.twice()), ("stale", orders.stale()), ("untrue", orders.untrue())):
         for order in several:
-            fault = next((e for e in reversed(result.episodes) if e.struck <= (order.executed or order.sent)[-1]), None)
-            where = "" if fault is None else f" (during fault {fault.number}, {fault.kind})"
+            where = _at(result, (order.executed or order.sent)[-1])
             moments = ", ".join(f"{at - order.sent[0]:.1f} s" for at in order.executed)
             answer = f"{order.answer} {order.words}".strip()
             result.details.append(f"command {order.value} {what}: executed at {moments or 'no time'}; {answer}{where}")
     result.details += [f"the actuator was set to {value} by nobody" for value in orders.strange]
+
+
+def _count_outputs(rig: Rig, result: Result) -> None:
+    for record in rig.records:
+        record.look()
+    stretches = stretches_of(rig.outputs, rig.agent.outages, now())
+    result.switched = sum(stretch.rule == "max_on" for stretch in stretches)
+    result.expired = sum(stretch.expired for stretch in stretches)
+    result.excess = max((stretch.excess for stretch in stretches), default=None)
+    result.overdue = max((stretch.overdue for stretch in stretches), default=None)
+    too_long = [stretch for stretch in stretches if stretch.too_long]
+    result.too_long = len(too_long)
+    result.details += [f"{stretch}{_at(result, stretch.ended)}" for stretch in too_long]
+
+
+def _at(result: Result, moment: float) -> str:
+    """Say during which fault a moment was."""
+    fault = next((episode for episode in reversed(result.episodes) if episode.struck <= moment), None)
+    return "" if fault is None else f" (during fault {fault.number}, {fault.kind})"
 
 
 def _blamed(result: Result, text: str) -> str:

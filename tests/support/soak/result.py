@@ -23,6 +23,7 @@ class Result:
         stale: commands that moved it when they were too old.
         strange: movements that nobody commanded.
         untrue: answers that say what did not happen.
+        too_long: times that an output was on for longer than it may be.
         stuck: the fault after which nothing came any more.
         errors: unexpected errors in the agent's log.
         made: readings in the store at the end.
@@ -34,6 +35,11 @@ class Result:
         repetitions: how often one of them was sent again.
         executed: commands that moved the actuator.
         refused: commands that the agent refused.
+        switched: times that an output was switched on that may not stay on.
+        expired: times that it, or what was commanded for so long, was on until its limit.
+        excess: the longest that one was on beyond its limit and the time that the agent was stopped or dead meanwhile,
+            in seconds; less than 0 if it was always less.
+        overdue: the longest that one was on after its limit while the agent worked, in seconds.
         seconds: how long it took.
         episodes: what came of each fault.
         details: what is wrong, for people.
@@ -48,6 +54,7 @@ class Result:
     stale: int = 0
     strange: int = 0
     untrue: int = 0
+    too_long: int = 0
     stuck: int = 0
     errors: int = 0
     made: int = 0
@@ -59,6 +66,10 @@ class Result:
     repetitions: int = 0
     executed: int = 0
     refused: int = 0
+    switched: int = 0
+    expired: int = 0
+    excess: float | None = None
+    overdue: float | None = None
     seconds: float = 0.0
     episodes: Sequence[Episode] = ()
     details: list[str] = field(default_factory=list)
@@ -66,7 +77,7 @@ class Result:
     @property
     def good(self) -> bool:
         """Whether nothing is wrong."""
-        wrong = (self.lost, self.duplicated, self.twice, self.stale, self.strange, self.untrue)
+        wrong = (self.lost, self.duplicated, self.twice, self.stale, self.strange, self.untrue, self.too_long)
         return not any(wrong) and not self.stuck and not self.errors and not self.unnoticed
 
     @property
@@ -107,6 +118,13 @@ class Result:
                 "nobody_sent": self.strange,
                 "untrue_answers": self.untrue,
             },
+            "outputs": {
+                "switched_on": self.switched,
+                "on_until_the_limit": self.expired,
+                "on_too_long": self.too_long,
+                "longest_excess_s": _longest([self.excess]),
+                "longest_overdue_s": _longest([self.overdue]),
+            },
             "longest_notice_s": _longest(episode.noticed for episode in self.episodes),
             "longest_recovery_s": _longest(episode.recovered for episode in self.episodes),
             "dead_link_not_noticed": self.unnoticed,
@@ -121,7 +139,7 @@ class Result:
     def table(self) -> str:
         """Return it for people."""
         found = self.figures()
-        readings, commands = found["readings"], found["commands"]
+        readings, commands, outputs = found["readings"], found["commands"], found["outputs"]
         head = (
             f"{found['faults']} faults on {self.server}, seed {self.seed}, liveness {self.liveness:g} s:"
             f" {self.seconds:.0f} s, {self.seconds / max(1, len(self.episodes)):.1f} s each"
@@ -142,6 +160,11 @@ class Result:
             ("  refused", commands["refused"]),
             ("  executed and never sent", commands["nobody_sent"]),
             ("  answered with what is not so", commands["untrue_answers"]),
+            ("outputs switched on", outputs["switched_on"]),
+            ("  on until their limit, or a `for`", outputs["on_until_the_limit"]),
+            ("  on for too long", outputs["on_too_long"]),
+            ("  longest excess over limit and outages", _seconds(outputs["longest_excess_s"])),
+            ("  longest overdue while the agent works", _seconds(outputs["longest_overdue_s"])),
             ("longest time to notice a dead link", _seconds(found["longest_notice_s"])),
             ("longest time to recover", _seconds(found["longest_recovery_s"])),
             ("dead links never noticed", found["dead_link_not_noticed"]),

@@ -18,7 +18,10 @@ from tests.support.soak.consumer import Consumer
 from tests.support.soak.disk import CannotMount, SmallDisk
 from tests.support.soak.ledger import LIFE
 from tests.support.soak.orders import Orders
+from tests.support.soak.outputs import Output
 from tests.support.soak.record import Record
+from tests.support.soak.resident import Resident
+from tests.support.soak.switcher import Switcher
 from tests.support.soak.wall_clock import WallClock
 
 from jidget.demo.xmpp_server import XmppServer
@@ -29,6 +32,11 @@ COUNTERS = {"fast": ("100ms", ("a", "b")), "slow": ("250ms", ("a",))}
 VALVE = "valve"
 COMMAND_INTERVAL = 0.5
 """Seconds between commands of one commander."""
+RELAY, FAN = "pump", "fan"
+RELAY_MAX_ON, FAN_MAX_ON = 3.0, 5.0
+"""Seconds that these outputs may be on: `max_on`."""
+SWITCH_INTERVAL = 1.5
+"""Seconds between commands to one of them."""
 _SETTLE = 30.0
 _LOOK = 0.25
 
@@ -49,8 +57,10 @@ class Rig:
         liveness: the agent's, in seconds.
         consumer: follows the readings.
         commanders: send commands.
-        record: follows what the actuator does.
+        switcher: switches the outputs on that may not stay on.
+        records: follow what the actuators do.
         orders: the commands.
+        outputs: what became of the outputs that may not stay on.
         lives: how often the agent was started.
     """
 
@@ -65,9 +75,16 @@ class Rig:
     liveness: float
     consumer: Consumer
     commanders: list[Commander]
-    record: Record
+    switcher: Switcher
+    records: list[Record]
     orders: Orders
+    outputs: list[Output]
     lives: int = 0
+
+    @property
+    def residents(self) -> list[Resident]:
+        """Return everybody who is always logged in."""
+        return [self.consumer, *self.commanders, self.switcher]
 
     async def start_agent(self) -> None:
         """Start the agent, with counters that begin where no earlier life has been."""
@@ -133,6 +150,8 @@ async def rigged(root: Path, server: XmppServer, *, seed: int, liveness: float) 
         clock = WallClock(root / "clock")
         agent = SoakAgent(root / "agent", config, clock)
         orders = Orders()
+        relay = Output(name=f"{RELAY}.state", max_on=RELAY_MAX_ON)
+        fan = Output(name=f"{FAN}.speed", max_on=FAN_MAX_ON)
         rig = Rig(
             server=server,
             proxy=proxy,
@@ -148,8 +167,14 @@ async def rigged(root: Path, server: XmppServer, *, seed: int, liveness: float) 
                 Commander(who, jid, f"commander{number}", target=VALVE, orders=orders, rng=Random(f"{seed} {number}"))
                 for number, who in enumerate((alice, bob))
             ],
-            record=Record(root / "valve.record", "level", orders.executed),
+            switcher=Switcher(alice, jid, relay=relay, fan=fan, rng=Random(f"{seed} switcher")),
+            records=[
+                Record(root / f"{VALVE}.record", "level", lambda line: orders.executed(line.value, line.seen)),
+                Record(root / f"{RELAY}.record", "state", relay.lines.append),
+                Record(root / f"{FAN}.record", "speed", fan.lines.append),
+            ],
             orders=orders,
+            outputs=[relay, fan],
         )
         stack.push_async_callback(agent.end)
         yield rig
@@ -158,8 +183,7 @@ async def rigged(root: Path, server: XmppServer, *, seed: int, liveness: float) 
 async def come_up(rig: Rig) -> None:
     """Start the agent and wait until readings arrive; everybody else must be logged in already."""
     async with asyncio.timeout(_SETTLE):
-        everybody = [rig.consumer, *rig.commanders]
-        for resident in everybody:
+        for resident in rig.residents:
             await resident.changed.until(lambda resident=resident: resident.here)  # type: ignore[misc]
         await rig.start_agent()
         await rig.consumer.news.until(lambda: len(rig.consumer.ledger.readings) > 0)
@@ -179,9 +203,22 @@ def _things(root: Path, store: Path) -> str:
             f'type = "integer"\nwaveform = "counter"\nlow = 0 # of this life\nhigh = {10**12}'
             for name in names
         ]
-    parts.append(
-        f'[things.{VALVE}]\ndriver = "simulated"\ninterval = "5s"\n'
-        f'[things.{VALVE}.options]\nrecord = "{root / "valve.record"}"\nstate_file = "{root / "valve.state"}"\n'
-        f'[things.{VALVE}.options.properties.level]\ntype = "integer"\nwritable = true\nhigh = {10**9}'
-    )
+    parts.append(_actuator(root, VALVE, "level", "integer"))
+    parts.append(_actuator(root, RELAY, "state", "boolean") + _limits(RELAY, "false", RELAY_MAX_ON))
+    parts.append(_actuator(root, FAN, "speed", "integer") + _limits(FAN, "0", FAN_MAX_ON))
     return "\n".join(parts)
+
+
+def _actuator(root: Path, thing: str, prop: str, kind: str) -> str:
+    """Return a Thing that keeps what it was set to through a crash, as a relay board does, and records it."""
+    most = f"\nhigh = {10**9}" if kind == "integer" else ""
+    return (
+        f'[things.{thing}]\ndriver = "simulated"\ninterval = "5s"\n'
+        f'[things.{thing}.options]\nrecord = "{root / thing}.record"\nstate_file = "{root / thing}.state"\n'
+        f'[things.{thing}.options.properties.{prop}]\ntype = "{kind}"\nwritable = true{most}\n'
+    )
+
+
+def _limits(thing: str, safe: str, max_on: float) -> str:
+    """Return rules by which only a deadline that was stored can switch it off after a crash."""
+    return f'[things.{thing}.safety]\nsafe = {safe}\nmax_on = "{max_on:g}s"\non_start = "restore"\n'

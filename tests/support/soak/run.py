@@ -13,7 +13,7 @@ from tests.support.soak.episodes import Episode
 from tests.support.soak.faults import Fault, plan
 from tests.support.soak.reckoning import reckon
 from tests.support.soak.result import Result
-from tests.support.soak.rig import COMMAND_INTERVAL, Rig, come_up, now, rigged
+from tests.support.soak.rig import COMMAND_INTERVAL, SWITCH_INTERVAL, Rig, come_up, now, rigged
 
 from jidget.demo.xmpp_server import XmppServer
 
@@ -100,10 +100,9 @@ async def _suffer(rig: Rig, fault: Fault, number: int, rng: Random) -> Episode:
 @contextmanager
 def _for_now(tasks: asyncio.TaskGroup, rig: Rig) -> Iterator[None]:
     """Have everybody logged in and watching, for the time of the context."""
-    residents = [rig.consumer, *rig.commanders]
-    running = [tasks.create_task(resident.stay(), name=resident.resource) for resident in residents]
+    running = [tasks.create_task(resident.stay(), name=resident.resource) for resident in rig.residents]
     running.append(tasks.create_task(rig.consumer.fill(), name="filling gaps"))
-    running.append(tasks.create_task(rig.record.run(), name="record"))
+    running += [tasks.create_task(record.run(), name="record") for record in rig.records]
     try:
         yield
     finally:
@@ -115,6 +114,7 @@ def _for_now(tasks: asyncio.TaskGroup, rig: Rig) -> Iterator[None]:
 def _commanding(tasks: asyncio.TaskGroup, rig: Rig) -> Iterator[None]:
     """Have commands flow for the time of the context."""
     running = [tasks.create_task(each.command(COMMAND_INTERVAL), name="commands") for each in rig.commanders]
+    running.append(tasks.create_task(rig.switcher.switch(SWITCH_INTERVAL), name="switching"))
     try:
         yield
     finally:

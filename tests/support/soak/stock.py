@@ -13,10 +13,14 @@ def made(path: Path, agent: str) -> dict[Key, str]:
     """Return all readings in the store of a stopped agent, as they are written on the wire."""
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as store:
         rows = store.execute(
-            "SELECT series.thing, series.property, reading.time, reading.value"
+            "SELECT series.thing, series.property, series.kind, reading.time, reading.value"
             " FROM reading JOIN series ON series.id = reading.series"
         ).fetchall()
     return {
-        Key(agent, thing, prop, written(datetime.fromtimestamp(time / 1000, UTC))): str(value)
-        for thing, prop, time, value in rows
+        Key(agent, thing, prop, written(datetime.fromtimestamp(time / 1000, UTC))): _on_the_wire(kind, value)
+        for thing, prop, kind, time, value in rows
     }
+
+
+def _on_the_wire(kind: str, value: object) -> str:
+    return str(bool(value)).lower() if kind == "boolean" else str(value)
