@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from jidget.config import broker
 from jidget.config.model import Config, Role
 from jidget.config.notation import show_value
 from jidget.config.problems import Problem
@@ -17,12 +18,12 @@ Toml = Mapping[str, Any]
 
 def contradictions(valid: Toml) -> list[Problem]:
     """Return what contradicts itself in the parts of a file that are right one by one."""
-    return [*_in_xmpp(valid), *_in_access(valid), *_in_reports(valid), *_in_names(valid)]
+    return [*_in_xmpp(valid), *_in_access(valid), *_in_reports(valid), *_in_names(valid), *_in_mqtt(valid)]
 
 
 def doubts(config: Config) -> list[Problem]:
     """Return what is allowed but hardly meant."""
-    return [*_doubtful_grants(config), *_emptiness(config)]
+    return [*_doubtful_grants(config), *_emptiness(config), *(broker.doubts(config.mqtt) if config.mqtt else ())]
 
 
 # ---- contradictions ------------------------------------------------------------------------------------------------
@@ -144,6 +145,19 @@ def _in_property_names(thing_id: str, properties: Toml) -> Iterator[Problem]:
                 )
 
 
+def _in_mqtt(valid: Toml) -> Iterator[Problem]:
+    mqtt = valid.get("mqtt", {})
+    needs = (
+        ("password_file", "username", "a password without a user. Write username, or remove the password"),
+        ("key_file", "cert_file", "a private key without a certificate. Write cert_file, or remove the key"),
+        ("ca_file", "tls", "there is nothing to verify without TLS. Write tls = true"),
+        ("cert_file", "tls", "nobody would ask for it without TLS. Write tls = true"),
+    )
+    for name, needed, text in needs:
+        if name in mqtt and not mqtt.get(needed):
+            yield Problem(key=("mqtt", name), value=show_value(mqtt[name]), text=text)
+
+
 # ---- doubts --------------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +180,7 @@ def _doubtful_grants(config: Config) -> Iterator[Problem]:
 
 
 def _emptiness(config: Config) -> Iterator[Problem]:
-    if not config.things:
+    if not config.things and config.mqtt is None:
         yield Problem(key=("things",), text="there are none, so there is nothing to read. Write a [things.NAME]")
     if not config.access:
         yield Problem(

@@ -7,6 +7,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from jidget.config.model import Grant, ReportConfig, Role, StoreKeeping, Table, ThingConfig, XmppLink
+from jidget.config.mqtt import MqttLink
 from jidget.config.values import AccountJid, BareJid, LocalPath, ThingId, ThingPattern
 
 _PATTERNS = {"type": "array", "minItems": 1, "items": TypeAdapter(ThingPattern).json_schema()}
@@ -59,6 +60,26 @@ class StoreTable(StoreKeeping):
     )
 
 
+class MqttTable(MqttLink):
+    """The MQTT broker whose devices become Things."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {"password_file": ["username"], "key_file": ["cert_file"]},
+            "dependentSchemas": {
+                name: {"properties": {"tls": {"const": True}}, "required": ["tls"]}
+                for name in ("ca_file", "cert_file")
+            },
+        }
+    )
+
+    password_file: LocalPath | None = Field(
+        default=None,
+        description="File with the user's password; else the credential mqtt-password, else JIDGET_MQTT_PASSWORD",
+        examples=["mqtt-password"],
+    )
+
+
 class Document(Table):
     """The file `jidget.toml`."""
 
@@ -69,6 +90,9 @@ class Document(Table):
     store: StoreTable = Field(default=StoreTable(), description="What is kept on the disk, where and for how long")
     report: ReportConfig = Field(default=ReportConfig(), description="When readings are published: defaults")
     things: dict[ThingId, ThingConfig] = Field(default={}, description="The Things by id")
+    mqtt: MqttTable | None = Field(
+        default=None, description="The MQTT broker whose devices become Things; none if left out"
+    )
 
 
 class _TomlSchema(GenerateJsonSchema):

@@ -11,12 +11,13 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from jidget import log as logs
+from jidget.config import broker
 from jidget.config.contradictions import contradictions, doubts
 from jidget.config.document import Document, StoreTable, XmppTable
 from jidget.config.model import Config, StoreConfig, XmppConfig
 from jidget.config.notation import Key, show_value
 from jidget.config.problems import Problem, problems_of
-from jidget.config.secrets import NoPassword, Password, find_password, is_there
+from jidget.config.secrets import MQTT, XMPP, NoPassword, Password, Source, find_password, is_there
 from jidget.config.syntax import LONGEST, parse_toml
 from jidget.config.values import expand_home, parse_jid
 from jidget.errors import ConfigError
@@ -53,7 +54,7 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None, *, 
     Args:
         path: the file; None to search for it.
         environ: the environment; the process's own if left out.
-        password: whether the account's password is wanted. What never logs in can do without.
+        password: whether the passwords are wanted. What never logs in can do without.
 
     Raises:
         ConfigError: one line for each thing wrong: file, key, value, remedy.
@@ -70,28 +71,34 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None, *, 
     valid = _without(raw, [problem.key for problem in problems])
     problems += contradictions(valid)
     problems += _directory(valid.get("store", {}).get("path"), file.parent)
-    xmpp = valid.get("xmpp")
-    secret = Password(secret="")
-    if xmpp is not None:
-        problems += _authority(xmpp.get("ca_file"), file.parent)
-        if password and not any(_about_password(problem) for problem in problems):
+    secrets = {source: Password(secret="") for source in (XMPP, MQTT)}
+    for source in secrets:
+        table = valid.get(source.table)
+        if table is None:
+            continue
+        problems += _authority(source.table, table.get("ca_file"), file.parent)
+        if password and source.wanted(table) and not any(_about_password(problem, source) for problem in problems):
             try:
-                secret = find_password(xmpp.get("password_file"), file.parent, environ)
+                secrets[source] = find_password(table.get("password_file"), file.parent, environ, source)
             except NoPassword as error:
                 problems.append(error.problem)
-            logs.conceal(secret.secret)
+            logs.conceal(secrets[source].secret)
+    problems += broker.identity(valid.get("mqtt", {}), file.parent)
     if problems or document is None:
         problems.sort(key=lambda problem: _position(problem.key, raw))
         raise ConfigError("\n".join(problem.say(file) for problem in problems))
+    account = _account(document.xmpp, secrets[XMPP])
     config = Config(
         file=file,
-        xmpp=_account(document.xmpp, secret),
+        xmpp=account,
         access=document.access,
         store=_store(document.store, file.parent, environ),
         report=document.report,
         things=document.things,
+        mqtt=document.mqtt and broker.complete(document.mqtt, account, secrets[MQTT]),
     )
-    doubtful = (*secret.doubts, *doubts(config), *_no_directory(document.store))
+    lying = (doubt for secret in secrets.values() for doubt in secret.doubts)
+    doubtful = (*lying, *doubts(config), *_no_directory(document.store))
     return Loaded(config=config, warnings=tuple(problem.say(file) for problem in doubtful))
 
 
@@ -130,9 +137,9 @@ def _content(file: Path) -> bytes:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}. Check the path") from None
 
 
-def _about_password(problem: Problem) -> bool:
+def _about_password(problem: Problem, source: Source) -> bool:
     """Whether something about the password is wrong already, so that looking for it would only add noise."""
-    return problem.key[:1] == ("xmpp",) and "pass" in str(problem.key[-1]).casefold()
+    return problem.key[:1] == (source.table,) and "pass" in str(problem.key[-1]).casefold()
 
 
 def _position(key: Key, raw: Mapping[str, Any]) -> tuple[float, ...]:
@@ -160,7 +167,7 @@ def _without(raw: Mapping[str, Any], keys: list[Key]) -> dict[str, Any]:
     return rest(raw, ())
 
 
-def _authority(ca_file: str | None, base: Path) -> Iterator[Problem]:
+def _authority(table: str, ca_file: str | None, base: Path) -> Iterator[Problem]:
     """Yield what is wrong with the file of the extra CA."""
     if ca_file is None:
         return
@@ -173,7 +180,7 @@ def _authority(ca_file: str | None, base: Path) -> Iterator[Problem]:
         text = f"{path} cannot be read: {error.strerror}. Name the PEM file with the CA's certificate"
     else:
         return
-    yield Problem(key=("xmpp", "ca_file"), value=show_value(ca_file), text=text)
+    yield Problem(key=(table, "ca_file"), value=show_value(ca_file), text=text)
 
 
 def _account(table: XmppTable, secret: Password) -> XmppConfig:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from jidget.config.mqtt import MqttConfig
 from jidget.config.safety import Output, Safety
 from jidget.config.sizes import Bytes, size
 from jidget.config.values import (
@@ -226,6 +227,7 @@ class Config(Table):
         store: where readings are kept, and for how long.
         report: defaults of the report policy.
         things: by id, in the order of the file.
+        mqtt: the broker whose devices become Things; None for none.
     """
 
     file: Path
@@ -234,3 +236,4 @@ class Config(Table):
     store: StoreConfig = StoreConfig()
     report: ReportConfig = ReportConfig()
     things: dict[ThingId, ThingConfig] = {}
+    mqtt: MqttConfig | None = None

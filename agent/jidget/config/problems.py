@@ -17,8 +17,8 @@ from jidget.spelling import did_you_mean
 
 NOT_YET = "not yet supported in this version. Remove it"
 
-_LATER: dict[Key, tuple[str, ...]] = {(): ("mqtt",), ("things",): ("match",)}
-"""Keys of the contract that do not work yet: of the file, and of a Thing."""
+_LATER: dict[Key, tuple[str, ...]] = {("mqtt",): ("announce",), ("things",): ("match",)}
+"""Keys of the contract that do not work yet: of the broker, and of a Thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +236,7 @@ def _unknown(place: _Place, prefix: Key) -> str:
     name = str(last)
     if not prefix and name in _LATER.get(tuple(table[:1]) if len(table) == 2 else tuple(table), ()):
         return NOT_YET
-    if place.key == ("xmpp", "password"):
+    if place.key in (("xmpp", "password"), ("mqtt", "password")):
         return (
             "a password does not belong in this file. Write it into a file of its own that only you can read, "
             'and name that: password_file = "password"'

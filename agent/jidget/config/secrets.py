@@ -1,4 +1,4 @@
-"""The password: from its file, the service manager's credential or the environment; never from the configuration."""
+"""Passwords: from a file, the service manager's credential or the environment; never from the configuration."""
 
 import stat
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,33 @@ from jidget.config.notation import show_value
 from jidget.config.problems import Problem
 from jidget.config.values import expand_home
 
-VARIABLE = "JIDGET_XMPP_PASSWORD"
-CREDENTIAL = "xmpp-password"
 _LONGEST = 1024
 """Bytes: more than this is some other file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the password of one table of the configuration may lie.
+
+    Attributes:
+        table: the table.
+        variable: the environment variable.
+        credential: the credential of the service.
+        needed: whether one cannot log in without. Where one can, it is only looked for if somebody is to log in.
+    """
+
+    table: str
+    variable: str
+    credential: str
+    needed: bool = True
+
+    def wanted(self, table: Mapping[str, object]) -> bool:
+        """Whether a password is to be looked for, by what the table says."""
+        return self.needed or "username" in table
+
+
+XMPP = Source(table="xmpp", variable="JIDGET_XMPP_PASSWORD", credential="xmpp-password")
+MQTT = Source(table="mqtt", variable="JIDGET_MQTT_PASSWORD", credential="mqtt-password", needed=False)
 
 
 class NoPassword(Exception):
@@ -34,27 +57,34 @@ class Password:
         return "Password(***)"
 
 
-def find_password(password_file: str | None, base: Path, environ: Mapping[str, str]) -> Password:
+def find_password(
+    password_file: str | None, base: Path, environ: Mapping[str, str], source: Source = XMPP
+) -> Password:
     """Return the password; `password_file` is as written in the configuration, relative to `base`.
+
+    Without one it is empty, if the source says that it is not needed.
 
     Raises:
         NoPassword: there is none, or it cannot be read or used.
     """
+    table, variable = (source.table,), source.variable
     if password_file is not None:
         path = base / expand_home(Path(password_file))
-        problem = _At(("xmpp", "password_file"), show_value(password_file))
+        problem = _At((*table, "password_file"), show_value(password_file))
         secret = _from_file(path, problem)
         return Password(secret=secret, doubts=tuple(_exposed(path, problem)))
     directory = environ.get("CREDENTIALS_DIRECTORY")
-    if directory and is_there(credential := Path(directory) / CREDENTIAL):
-        return Password(secret=_from_file(credential, _At(("xmpp",), "")))
-    if VARIABLE in environ:
-        return Password(secret=_usable(environ[VARIABLE], f"the environment variable {VARIABLE}", _At(("xmpp",), "")))
+    if directory and is_there(credential := Path(directory) / source.credential):
+        return Password(secret=_from_file(credential, _At(table, "")))
+    if variable in environ:
+        return Password(secret=_usable(environ[variable], f"the environment variable {variable}", _At(table, "")))
+    if not source.needed:
+        return Password(secret="")
     raise NoPassword(
         Problem(
-            key=("xmpp", "password_file"),
+            key=(*table, "password_file"),
             text='missing. Write the password into a file and name it: password_file = "password". '
-            f"Or give it as the service's credential {CREDENTIAL}, or as {VARIABLE} in the environment",
+            f"Or give it as the service's credential {source.credential}, or as {variable} in the environment",
         )
     )
 
