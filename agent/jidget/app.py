@@ -5,7 +5,8 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from slixmpp import JID
 
@@ -17,10 +18,12 @@ from jidget.commands.inventory import inventory
 from jidget.commands.local import Local
 from jidget.commands.notices import Notices
 from jidget.commands.service import Commands
-from jidget.config.model import Config, ThingConfig
+from jidget.config.model import Config
+from jidget.config.things import Overlay, ThingConfig, ThingReport
 from jidget.errors import JidgetError
 from jidget.reading import Reading
 from jidget.readings.continuity import Continuity
+from jidget.readings.household import Household
 from jidget.readings.now import NowWriter
 from jidget.readings.policy import ReportPolicy
 from jidget.readings.publisher import Publisher
@@ -55,6 +58,9 @@ from jidget.xmpp.sensordata import SensorData
 from jidget.xmpp.services import FEATURES, Services
 from jidget.xmpp.session import Session
 from jidget.xmpp.timing import Timing
+
+if TYPE_CHECKING:
+    from jidget.mqtt.assembly import Assembly
 
 log = logging.getLogger(__name__)
 
@@ -101,11 +107,24 @@ class App:
         self.publisher = Publisher(self.store, self.pep, time.time)
         policies = {thing_id: policy_of(config, thing) for thing_id, thing in config.things.items()}
         self.sampler = Sampler(list(self.directory), policies, self._take)
-        self.local = Local(config.store.path, self.directory, lambda: inventory(self.directory))
+        self.bridge = self._assemble(config, {thing.id: thing for thing in things})
+        self.local = Local(config.store.path, self.directory, self._inventory)
         self._status = ""
         self.session = self._build_session(config)
         for thing in self.directory:
             thing.on_availability = self._on_availability
+
+    def _assemble(self, config: Config, things: Mapping[str, Thing]) -> "Assembly | None":
+        """Return the bridge, if there is to be one; without, nothing of it is imported."""
+        if config.mqtt is None:
+            return None
+        from jidget.mqtt.assembly import Assembly  # noqa: PLC0415  # costs what a bridge costs
+
+        def policy(thing_id: str) -> ReportPolicy:
+            return policy_of(config, config.overlays.get(thing_id))
+
+        house = Household(self.directory, self.keeper, self.sampler, policy)
+        return Assembly(config, config.mqtt, self.store, _Doors(house, self._on_availability), things)
 
     def _build_session(self, config: Config) -> Session:
         link, router = self.link, self.router
@@ -162,6 +181,8 @@ class App:
                 for kept in self.kept:
                     kept.wake()
                 self.keeper.wake()
+                if self.bridge is not None:
+                    self.bridge.ids.wake()
                 await self.interrupted.look()
                 self.session.password_worked = await self.known_password.look()
                 sampler = tasks.create_task(self.sampler.run(), name="sampler")
@@ -177,6 +198,8 @@ class App:
                     tasks.create_task(self.session.run(), name="session"),
                     tasks.create_task(_feed_watchdog(), name="watchdog"),
                 ]
+                if self.bridge is not None:
+                    others.append(tasks.create_task(self.bridge.bridge.run(), name="bridge"))
                 notify("READY=1")
                 await stop.wait()
                 notify("STOPPING=1")
@@ -210,6 +233,9 @@ class App:
     def _on_availability(self, _: Thing) -> None:
         self.presence.notify()
         self.interrupted.notify()
+
+    def _inventory(self) -> Sequence[Mapping[str, object]]:
+        return inventory(self.directory, self.bridge.details) if self.bridge is not None else inventory(self.directory)
 
     def _on_shown(self) -> None:
         self.interrupted.notify()
@@ -245,7 +271,8 @@ class App:
     def _remarks(self) -> Sequence[str]:
         """Return what `status` begins with: what is wrong with the agent itself."""
         dropping = "store.max_size is reached: readings that were not sent are dropped" if self.store.overflows else ""
-        return [r for r in (*self.keeper.alarms, self.store.trouble, dropping, self.pep.problem) if r]
+        bridge = self.bridge.bridge.remarks if self.bridge is not None else ()
+        return [r for r in (*self.keeper.alarms, self.store.trouble, dropping, self.pep.problem, *bridge) if r]
 
     def _admit(self, sender: JID) -> Admission:
         if sender.full in (self.link.login.jid, self.link.login.domain):
@@ -276,6 +303,23 @@ class App:
         return glance(self.directory, remarks)
 
 
+class _Doors:
+    """Lets discovered Things in and out, and has their coming and going noticed."""
+
+    def __init__(self, house: Household, on_availability: Callable[[Thing], None]) -> None:
+        self._house = house
+        self._on_availability = on_availability
+
+    async def admit(self, thing: Thing, /) -> None:
+        """Let a Thing in."""
+        thing.on_availability = self._on_availability
+        await self._house.admit(thing)
+
+    async def dismiss(self, thing_id: str, /) -> None:
+        """Let a Thing go."""
+        await self._house.dismiss(thing_id)
+
+
 def store_of(config: Config) -> Store:
     """Return the store, not opened yet."""
     kept = config.store
@@ -283,9 +327,9 @@ def store_of(config: Config) -> Store:
     return Store(kept.path, retention, full=kept.durability == "full")
 
 
-def policy_of(config: Config, thing: ThingConfig) -> ReportPolicy:
+def policy_of(config: Config, thing: ThingConfig | Overlay | None) -> ReportPolicy:
     """Return a Thing's report policy: its own settings, else those of `[report]`."""
-    common, own = config.report, thing.report
+    common, own = config.report, thing.report if thing is not None else ThingReport()
     deadbands = own.deadband if isinstance(own.deadband, dict) else {}
     single = own.deadband if isinstance(own.deadband, int | float) else None
     return ReportPolicy(

@@ -20,13 +20,13 @@ async def test_a_thing_that_comes_later_is_found_run_reported_and_kept_safe() ->
     keeper = Keeper(Guard(directory, OutputMemory(Facts(), boot=lambda: "boot")), ())
     taken: list[Reading] = []
     sampler = Sampler((), {}, taken.extend)
-    house = Household(directory, keeper, sampler)
+    house = Household(directory, keeper, sampler, lambda _: ReportPolicy())
     jobs = [asyncio.create_task(keeper.run()), asyncio.create_task(sampler.run())]
     await asyncio.sleep(0)
     board = relay(on=True)
     pump = thing("pump", board)
     pump.rules["state"] = Rules(safe=False, max_on=0.2)
-    await house.admit(pump, ReportPolicy())
+    await house.admit(pump)
     await until_available(pump)
     assert directory.get("pump") is pump
     assert [reading.value for reading in taken] == [False], "it was made safe before it was read"
@@ -38,7 +38,7 @@ async def test_a_thing_that_comes_later_is_found_run_reported_and_kept_safe() ->
     another = relay()
     again = thing("pump", another)
     again.rules["state"] = Rules(safe=False)
-    await house.admit(again, ReportPolicy())
+    await house.admit(again)
     await until_available(again)
     opened = board.reads
     assert directory.get("pump") is again

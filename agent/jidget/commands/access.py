@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from jidget.config.model import Grant, Role
-
-DISCOVERED = "mqtt:"
-"""What a pattern begins with that is meant for discovered Things; no other pattern ever matches one."""
+from jidget.config.values import DISCOVERED
 
 _RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.OWNER: 2}
 

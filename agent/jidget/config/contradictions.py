@@ -9,7 +9,7 @@ from jidget.config import broker
 from jidget.config.model import Config, Role
 from jidget.config.notation import show_value
 from jidget.config.problems import Problem
-from jidget.config.values import COMMAND_WORDS, parse_jid
+from jidget.config.values import COMMAND_WORDS, DISCOVERED, parse_jid
 from jidget.durations import parse_duration
 from jidget.spelling import did_you_mean
 
@@ -18,7 +18,8 @@ Toml = Mapping[str, Any]
 
 def contradictions(valid: Toml) -> list[Problem]:
     """Return what contradicts itself in the parts of a file that are right one by one."""
-    return [*_in_xmpp(valid), *_in_access(valid), *_in_reports(valid), *_in_names(valid), *_in_mqtt(valid)]
+    found = (_in_xmpp, _in_access, _in_reports, _in_names, _in_mqtt, _in_overlays)
+    return [problem for look in found for problem in look(valid)]
 
 
 def doubts(config: Config) -> list[Problem]:
@@ -108,6 +109,21 @@ def _in_reports(valid: Toml) -> Iterator[Problem]:
             )
 
 
+def _in_overlays(valid: Toml) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for thing_id, thing in valid.get("things", {}).items():
+        if "match" not in thing or "driver" in thing:
+            continue
+        wanted, key = thing["match"], ("things", thing_id, "match")
+        if "mqtt" not in valid:
+            text = "a device of the broker, but there is no broker. Write the table [mqtt]"
+            yield Problem(key=key, value=show_value(wanted), text=text)
+        elif wanted in taken:
+            text = f"[things.{taken[wanted]}] is this device too. Remove one of the two"
+            yield Problem(key=key, value=show_value(wanted), text=text)
+        taken.setdefault(wanted, thing_id)
+
+
 def _in_names(valid: Toml) -> Iterator[Problem]:
     things = valid.get("things", {})
     taken: dict[str, list[str]] = defaultdict(list)
@@ -162,6 +178,7 @@ def _in_mqtt(valid: Toml) -> Iterator[Problem]:
 
 
 def _doubtful_grants(config: Config) -> Iterator[Problem]:
+    known = (*config.things, *config.overlays)
     own_domain = config.xmpp.jid.partition("@")[2]
     for jid, grant in config.access.items():
         if "@" not in jid and (grant.role is not Role.VIEWER or ("." not in jid and jid != own_domain)):
@@ -172,8 +189,10 @@ def _doubtful_grants(config: Config) -> Iterator[Problem]:
             )
         for name, patterns in (("things", grant.things), ("read", grant.read or ())):
             for pattern in patterns:
-                if pattern != "*" and not any(fnmatchcase(thing, pattern) for thing in config.things):
-                    remedy = did_you_mean(pattern, config.things) or " Add the Thing, or remove the name"
+                if pattern.startswith(DISCOVERED) and config.mqtt is not None:
+                    continue
+                if pattern != "*" and not any(fnmatchcase(thing, pattern) for thing in known):
+                    remedy = did_you_mean(pattern, known) or " Add the Thing, or remove the name"
                     yield Problem(
                         key=("access", jid, name), value=show_value(pattern), text=f"there is no such Thing.{remedy}"
                     )

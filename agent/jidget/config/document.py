@@ -6,8 +6,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from jidget.config.model import Grant, ReportConfig, Role, StoreKeeping, Table, ThingConfig, XmppLink
+from jidget.config.model import Grant, ReportConfig, Role, StoreKeeping, XmppLink
 from jidget.config.mqtt import MqttLink
+from jidget.config.things import AnyThing, Table
 from jidget.config.values import AccountJid, BareJid, LocalPath, ThingId, ThingPattern
 
 _PATTERNS = {"type": "array", "minItems": 1, "items": TypeAdapter(ThingPattern).json_schema()}
@@ -67,8 +68,7 @@ class MqttTable(MqttLink):
         json_schema_extra={
             "dependentRequired": {"password_file": ["username"], "key_file": ["cert_file"]},
             "dependentSchemas": {
-                name: {"properties": {"tls": {"const": True}}, "required": ["tls"]}
-                for name in ("ca_file", "cert_file")
+                name: {"properties": {"tls": {"const": True}}, "required": ["tls"]} for name in ("ca_file", "cert_file")
             },
         }
     )
@@ -89,7 +89,7 @@ class Document(Table):
     )
     store: StoreTable = Field(default=StoreTable(), description="What is kept on the disk, where and for how long")
     report: ReportConfig = Field(default=ReportConfig(), description="When readings are published: defaults")
-    things: dict[ThingId, ThingConfig] = Field(default={}, description="The Things by id")
+    things: dict[ThingId, AnyThing] = Field(default={}, description="The Things by id")
     mqtt: MqttTable | None = Field(
         default=None, description="The MQTT broker whose devices become Things; none if left out"
     )

@@ -19,6 +19,7 @@ from jidget.config.notation import Key, show_value
 from jidget.config.problems import Problem, problems_of
 from jidget.config.secrets import MQTT, XMPP, NoPassword, Password, Source, find_password, is_there
 from jidget.config.syntax import LONGEST, parse_toml
+from jidget.config.things import Overlay, ThingConfig
 from jidget.config.values import expand_home, parse_jid
 from jidget.errors import ConfigError
 
@@ -71,8 +72,8 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None, *, 
     valid = _without(raw, [problem.key for problem in problems])
     problems += contradictions(valid)
     problems += _directory(valid.get("store", {}).get("path"), file.parent)
-    secrets = {source: Password(secret="") for source in (XMPP, MQTT)}
-    for source in secrets:
+    secrets = dict.fromkeys((XMPP, MQTT), Password(secret=""))
+    for source in (XMPP, MQTT):
         table = valid.get(source.table)
         if table is None:
             continue
@@ -94,7 +95,8 @@ def read(path: Path | None = None, environ: Mapping[str, str] | None = None, *, 
         access=document.access,
         store=_store(document.store, file.parent, environ),
         report=document.report,
-        things=document.things,
+        things={name: thing for name, thing in document.things.items() if isinstance(thing, ThingConfig)},
+        overlays={name: thing for name, thing in document.things.items() if isinstance(thing, Overlay)},
         mqtt=document.mqtt and broker.complete(document.mqtt, account, secrets[MQTT]),
     )
     lying = (doubt for secret in secrets.values() for doubt in secret.doubts)

@@ -4,22 +4,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from jidget.config.mqtt import MqttConfig
-from jidget.config.safety import Output, Safety
 from jidget.config.sizes import Bytes, size
+from jidget.config.things import Overlay, Table, ThingConfig
 from jidget.config.values import (
-    Alias,
-    Deadband,
     Distance,
-    Factor,
     Host,
-    Label,
     LocalPath,
-    Number,
     Pause,
-    PropertyId,
     Seconds,
     ThingId,
     ThingPattern,
@@ -31,12 +25,6 @@ from jidget.config.values import (
 
 LEAST_STORE = 20_000_000
 """Bytes that a store must be allowed to take."""
-
-
-class Table(BaseModel):
-    """A table of the configuration: unknown keys are errors, nothing changes, errors show no values by themselves."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class XmppLink(Table):
@@ -167,56 +155,6 @@ class ReportConfig(Table):
     deadband: Distance = Field(default=0.0, description="Change that is worth publishing, in the property's unit")
 
 
-class ThingReport(Table):
-    """What one Thing overrides of `[report]`; None where it does not. A deadband may be a table by property."""
-
-    min_interval: Seconds | None = Field(default=None, description="No more often than this")
-    max_interval: Pause | None = Field(default=None, description="At least this often, even if nothing changed")
-    deadband: Deadband | None = Field(
-        default=None, description="Change that is worth publishing: a number, or numbers by property"
-    )
-
-
-class PropertyConfig(Table):
-    """Calibration and names of one property: value = raw * scale + offset."""
-
-    offset: Number = Field(default=0.0, description="Added to the raw value, after scale")
-    scale: Factor = Field(default=1.0, description="The raw value is multiplied by this")
-    precision: Annotated[Whole, Field(ge=0, le=12)] | None = Field(
-        default=None, description="Decimals shown and published; the driver's own if left out"
-    )
-    label: Label = Field(default="", description="What people call it")
-    aliases: tuple[Alias, ...] = Field(default=(), description="Other names people may use", examples=[["temp"]])
-
-
-class ThingConfig(Table):
-    """One Thing: what its host must know, and its driver's options as they stand in the file."""
-
-    driver: Annotated[str, Field(min_length=1)] = Field(
-        description="Name of the driver; `jidget drivers` lists them", examples=["system"]
-    )
-    label: Label = Field(default="", description="What people call it")
-    aliases: tuple[Alias, ...] = Field(default=(), description="Other names people may use", examples=[["lamp"]])
-    interval: Pause = duration("10s", "Time between two readings of a polled sensor")
-    timeout: Pause = duration("5s", "How long the hardware may take to answer")
-    report: ThingReport = Field(default=ThingReport(), description="What this Thing overrides of [report]")
-    safety: Safety | None = Field(
-        default=None,
-        description="Safety rules of its only output, or tables of rules by property",
-        examples=[{"max_on": "15m"}],
-    )
-    toggles: Output | None = Field(
-        default=None, description="Output that each press of this button switches over", examples=["lamp"]
-    )
-    properties: dict[PropertyId, PropertyConfig] = Field(
-        default={}, description="Calibration and names by property", examples=[{"temperature": {"offset": -0.4}}]
-    )
-    # repr=False: only the driver knows which of its options are secret
-    options: dict[str, Any] = Field(
-        default={}, repr=False, description="The driver's own settings: `jidget drivers NAME`"
-    )
-
-
 class Config(Table):
     """The whole configuration.
 
@@ -226,14 +164,16 @@ class Config(Table):
         access: rights by normalised bare JID or domain.
         store: where readings are kept, and for how long.
         report: defaults of the report policy.
-        things: by id, in the order of the file.
+        things: by id, in the order of the file; those with a driver.
+        overlays: by id; what is said of devices that are discovered.
         mqtt: the broker whose devices become Things; None for none.
     """
 
     file: Path
     xmpp: XmppConfig
-    access: dict[str, Grant] = {}
+    access: dict[str, Grant] = Field(default={})
     store: StoreConfig = StoreConfig()
     report: ReportConfig = ReportConfig()
-    things: dict[ThingId, ThingConfig] = {}
+    things: dict[ThingId, ThingConfig] = Field(default={})
+    overlays: dict[ThingId, Overlay] = Field(default={})
     mqtt: MqttConfig | None = None

@@ -11,13 +11,13 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from jidget.config.model import ThingConfig
 from jidget.config.notation import HIDDEN, TABLE, Key, show_key, show_value, smells_secret
+from jidget.config.things import ThingConfig
 from jidget.spelling import did_you_mean
 
 NOT_YET = "not yet supported in this version. Remove it"
 
-_LATER: dict[Key, tuple[str, ...]] = {("mqtt",): ("announce",), ("things",): ("match",)}
+_LATER: dict[Key, tuple[str, ...]] = {("mqtt",): ("announce",)}
 """Keys of the contract that do not work yet: of the broker, and of a Thing."""
 
 
@@ -60,14 +60,10 @@ def _noise(key: Key, found: Mapping[Key, list[tuple["_Place", ErrorDetails]]]) -
         return any(other != key and other[: len(key)] == key for other in found)
     if errors[0][1]["type"] != "missing" or len(key) != 3:
         return False
-    match key[0]:
-        case "access":  # a dotted name without quotes became tables in tables
-            return any(
-                other[:2] == key[:2] and errors[0][1]["type"] == "extra_forbidden" for other, errors in found.items()
-            )
-        case "things":  # an overlay on a discovered Thing has no driver
-            return (*key[:2], "match") in found
-    return False
+    # a dotted name without quotes became tables in tables
+    return key[0] == "access" and any(
+        other[:2] == key[:2] and errors[0][1]["type"] == "extra_forbidden" for other, errors in found.items()
+    )
 
 
 # ---- where ---------------------------------------------------------------------------------------------------------

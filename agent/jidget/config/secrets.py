@@ -57,9 +57,7 @@ class Password:
         return "Password(***)"
 
 
-def find_password(
-    password_file: str | None, base: Path, environ: Mapping[str, str], source: Source = XMPP
-) -> Password:
+def find_password(password_file: str | None, base: Path, environ: Mapping[str, str], source: Source = XMPP) -> Password:
     """Return the password; `password_file` is as written in the configuration, relative to `base`.
 
     Without one it is empty, if the source says that it is not needed.

@@ -23,6 +23,8 @@ COMMAND_WORDS = frozenset((
 LONGEST = 366 * 86400.0
 """Seconds: no duration in a configuration is meant to be longer."""
 
+DISCOVERED = "mqtt:"
+"""What begins a pattern of Things that are not in the configuration."""
 _GLOB = re.compile(r"[a-z0-9_\-*?\[\]!]+")
 _DURATION_PATTERN = r"^\s*\d+([.,]\d+)?\s*([mM][sS]|[sS]|[mM]|[mM][iI][nN]|[hH]|[dD])\s*$"
 _WITH_PORT = re.compile(r"[^:\]]:\d+$|\]:\d+$")
@@ -221,9 +223,7 @@ def _alias(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    if text.startswith("mqtt:"):
-        raise wrong("patterns for discovered MQTT Things are not yet supported in this version. Remove it")
-    if not _GLOB.fullmatch(text):
+    if not _GLOB.fullmatch(text.removeprefix(DISCOVERED)):
         raise wrong('not a pattern for Thing ids. Write an id, or parts of one with * for the rest: "gate*"')
     return text
 
@@ -237,9 +237,9 @@ PropertyId = Annotated[
     str, AfterValidator(_property_id), WithJsonSchema({"type": "string", "pattern": f"^{PROPERTY_ID.pattern}$"})
 ]
 ThingPattern = Annotated[
-    str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "pattern": f"^{_GLOB.pattern}$"})
+    str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "pattern": f"^({DISCOVERED})?{_GLOB.pattern}$"})
 ]
-"""A Thing id, or a shell pattern (`*`, `?`, `[abc]`) of ids."""
+"""A Thing id, or a shell pattern (`*`, `?`, `[abc]`) of ids; of those that are discovered after `mqtt:`."""
 Label = Annotated[
     str, AfterValidator(_label), WithJsonSchema({"type": "string", "maxLength": _NAME_LENGTH, "pattern": _NO_CONTROLS})
 ]

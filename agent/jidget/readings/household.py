@@ -1,5 +1,7 @@
 """The Things of the house as they come and go: found by name, kept safe, run and reported."""
 
+from collections.abc import Callable
+
 from jidget.readings.policy import ReportPolicy
 from jidget.readings.sampler import Sampler
 from jidget.safety.keeper import Keeper
@@ -10,19 +12,22 @@ from jidget.things.host import Thing
 class Household:
     """Lets Things in and out while the agent runs."""
 
-    def __init__(self, directory: Directory, keeper: Keeper, sampler: Sampler) -> None:
-        """Take who finds them, who keeps them safe, and who runs them."""
+    def __init__(
+        self, directory: Directory, keeper: Keeper, sampler: Sampler, policy: Callable[[str], ReportPolicy]
+    ) -> None:
+        """Take who finds them, who keeps them safe, who runs them, and when each is reported, by its id."""
+        self._policy = policy
         self._directory = directory
         self._keeper = keeper
         self._sampler = sampler
 
-    async def admit(self, thing: Thing, policy: ReportPolicy) -> None:
+    async def admit(self, thing: Thing) -> None:
         """Let a Thing in, in the place of the one of the same id, if there is one."""
         if self._directory.get(thing.id) is not None:
             await self._sampler.remove(thing.id)
         self._keeper.add(thing)
         self._directory.add(thing)
-        self._sampler.add(thing, policy)
+        self._sampler.add(thing, self._policy(thing.id))
 
     async def dismiss(self, thing_id: str) -> None:
         """Let a Thing go."""

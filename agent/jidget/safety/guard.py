@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from jidget.safety.memory import OutputMemory, Remembered, boottime
-from jidget.safety.output import Output
+from jidget.safety.memory import OutputMemory, boottime
+from jidget.safety.output import Earlier, Output
 from jidget.things.directory import Directory
 from jidget.things.host import Thing
 from jidget.things.rules import OutputId
 from jidget.things.state import ThingUnavailable, WriteResult
+from jidget.things.values import same_value
 from jidget_drivers import Scalar, WriteRefused
 
 Values = Mapping[str, Scalar]
@@ -143,7 +144,8 @@ class Guard:
             WriteFailed: something may have moved.
         """
         outputs = [self.outputs[thing.id, name] for name in values]
-        earlier: list[tuple[Output, Remembered]] = []
+        values = {output.prop.name: output.exact(values[output.prop.name]) for output in outputs}
+        earlier: list[tuple[Output, Earlier]] = []
 
         def begin() -> None:
             check()
@@ -152,19 +154,20 @@ class Guard:
                 raise Objection(f"{thing.id} was stopped meanwhile")
             for output in outputs:
                 earlier.append((output, output.begin(values[output.prop.name], self.clock(), by, span)))
-                self.keep(output)
+                self.keep(output, asked=True)
 
         off_first = sorted(outputs, key=lambda output: output.is_on(values[output.prop.name]))
         try:
             result = await thing.write({output.prop.name: values[output.prop.name] for output in off_first}, begin)
         except (ThingUnavailable, WriteRefused):
             for output, past in earlier:
-                output.undo(past)
-                self.keep(output)
+                output.undo(past, self.clock())
+                self.keep(output, asked=True)
             raise
         for output in outputs:
-            if result.values.get(output.prop.name) is None:  # it tells nothing: what was sent is all that is known
-                output.settled(values[output.prop.name], self.clock())
+            told, value = result.values.get(output.prop.name), values[output.prop.name]
+            if told is None or same_value(output.prop, told, value):  # where it tells nothing, what was sent counts
+                output.settled(value, self.clock())
             self.keep(output)
         return result
 
@@ -177,15 +180,23 @@ class Guard:
         for thing_id in {output.thing.id for output in outputs}:
             self._stops[thing_id] = self._stops.get(thing_id, 0) + 1
 
-    async def invoke(self, thing: Thing, name: str, arguments: Mapping[str, Any], check: Callable[[], None]) -> Any:
+    async def invoke(
+        self, thing: Thing, name: str, arguments: Mapping[str, Any], check: Callable[[], None], since: int
+    ) -> Any:
         """Invoke an action of a Thing, in its turn; see `Thing.invoke`. What it does to outputs is observed.
 
         Raises:
-            Objection: the agent is being stopped.
+            Objection: the agent is being stopped, or the Thing was since `mark` returned `since`.
         """
-        if self._stopping:
-            raise Objection("the agent is being stopped")
-        return await thing.invoke(name, arguments, check)
+
+        def begin() -> None:
+            check()
+            if self._stopping:
+                raise Objection("the agent is being stopped")
+            if since != self.mark(thing):
+                raise Objection(f"{thing.id} was stopped meanwhile")
+
+        return await thing.invoke(name, arguments, begin)
 
     def stopping(self) -> None:
         """Let nobody switch anything on any more, and remember how things are now."""
@@ -239,13 +250,23 @@ class Guard:
         return None
 
     def conflicting(self, output: Output) -> Output | None:
-        """Return an output that is known to be on and never may be together with this one."""
+        """Return an output that is on, as far as is known, and never may be together with this one."""
         partners = (self.outputs[partner] for partner in output.rules.interlock if partner in self.outputs)
-        return next((partner for partner in partners if partner.on), None)
+        return next((partner for partner in partners if partner.on or partner.past.on_since is not None), None)
 
-    def keep(self, output: Output) -> None:
-        """Have what is known of an output outlive the process, and its keeper look at it."""
-        if not self._stopping and (output.remembers or output in self._written):  # a stop is no reason to forget
+    def wake(self, output: Output) -> None:
+        """Have an output take over what the store knows of it."""
+        known = self.memory.load(output.name)
+        if known is not None:
+            self._written.add(output)
+        output.wake(known, self.clock())
+
+    def keep(self, output: Output, *, asked: bool = False) -> None:
+        """Have what is known of an output outlive the process, and its keeper look at it.
+
+        A stop of the agent is no reason to forget what was asked for before; what is `asked` for meanwhile counts.
+        """
+        if (asked or not self._stopping) and (output.remembers or output in self._written):
             self.memory.keep(output.name, output.past)
             self._written.add(output)
         self.on_kept(output)

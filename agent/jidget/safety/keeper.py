@@ -108,7 +108,7 @@ class Keeper(Overseer):
         thing.overseer = self
 
     def _wake(self, output: Output) -> None:
-        output.wake(self.guard.memory.load(output.name), self.guard.clock())
+        self.guard.wake(output)
 
     def _look(self, output: Output) -> None:
         """Have an output looked at; one without a safe value has a task only while something is to happen to it."""
@@ -126,8 +126,14 @@ class Keeper(Overseer):
         for output in outputs:
             if output.rules.safe is not None:
                 output.pending = Forced(value=output.rules.safe, why="stop", by=by, expected=True)
-        await asyncio.gather(*(self._force(output, output.pending) for output in outputs if output.pending is not None))
-        return [output for output in outputs if output.pending is not None]
+        due = [(output, output.pending) for output in outputs if output.pending is not None]
+        try:
+            await asyncio.gather(*(self._force(output, forced) for output, forced in due))
+        finally:
+            left = [output for output in outputs if output.pending is not None]
+            for output in left:
+                self._look(output)
+        return left
 
     async def leave(self, limit: float) -> None:
         """Set what has a safe value to it, all at the same time; the agent is being stopped."""
@@ -170,7 +176,8 @@ class Keeper(Overseer):
     def _expire(self, output: Output) -> Forced | None:
         at = self.guard.clock()
         due, safe = self._out_of_reach(output), output.rules.safe
-        if output.pending is None and due is not None and due <= at and safe is not None:
+        waits = output.pending is not None and not output.pending.restores
+        if not waits and due is not None and due <= at and safe is not None:
             self._served[output] = self._link.lost
             if output.past.on_since is not None or output.on is not False:
                 limit = write_duration(output.rules.on_disconnect or 0)
@@ -186,6 +193,7 @@ class Keeper(Overseer):
             forced = self._expire(output)
             if forced is None:
                 failures = 0
+                self._stuck.pop(output, None)  # somebody else has seen to it
                 await _wait(output.changed, self._next(output))
             elif await self._force(output, forced):
                 failures = 0
@@ -202,11 +210,14 @@ class Keeper(Overseer):
     async def _force(self, output: Output, forced: Forced) -> bool:
         """Make a change that is due; return whether it was made."""
         name, away = output.prop.name, output.thing.availability
-        if not away.available:  # what it must be set to is set as soon as its driver is open
+        if not away.available and not output.thing.garbled:  # what it must be set to is set when its driver opens
             output.thing.hurry()
             return False if away.reason == NOT_YET else self._not_yet(output, forced, away.reason)
+        if forced.restores:  # it was set to that when its driver was opened, and tells nothing of it
+            self._made(output, forced)
+            return True
         try:
-            result = await output.thing.write({name: forced.value})
+            result = await output.thing.write({name: forced.value}, blind=True)
         except (ThingUnavailable, WriteFailed, WriteRefused) as error:
             return self._not_yet(output, forced, str(error))
         if output.pending is not forced:  # what it shows has told so already
@@ -257,27 +268,43 @@ class Keeper(Overseer):
         output.pending = Forced(value=output.rules.safe, why=f"{partner.name} is on (interlock)", by=forced.by)
         return output.pending
 
-    def observed(self, thing_id: str, values: Mapping[str, Scalar]) -> None:
-        """Take notice of what outputs show: what is on counts from now, whoever switched it."""
+    def observed(self, thing_id: str, values: Mapping[str, Scalar], *, old: bool = False) -> None:
+        """Take notice of what outputs show: what is on counts from now, whoever switched it.
+
+        What is old may have changed since: it proves nothing safe, and presses no button.
+        """
         for output in self._outputs[thing_id]:
-            if output.prop.name not in values:
+            shown = values.get(output.prop.name)
+            if shown is None or (old and not output.is_on(shown)):
                 continue
             if output.observed(self.guard.clock()):
-                self._interlock(output)
                 self.guard.keep(output)
-            forced, shown = output.pending, values[output.prop.name]
-            if forced is not None and same_value(output.prop, shown, forced.value):
+            self._interlock(output)
+            forced = output.pending
+            if forced is None or old:
+                continue
+            if same_value(output.prop, shown, forced.value):
                 self._made(output, forced)
-        self._on_input(thing_id, values)
+            elif forced.restores:
+                output.pending = None
+                text = show_value(output.prop, shown)
+                log.warning("%s: set to %s (%s), it reads %s", output.name, _say(output, forced), forced.why, text)
+        if not old:
+            self._on_input(thing_id, values)
 
     def _interlock(self, output: Output) -> None:
-        """Switch off what somebody has switched on at the device although another one is on."""
-        safe = output.rules.safe
-        if output.past.on_since is None or output.pending is not None or safe is None:
+        """Where two are on that never may be, whoever switched them, switch off the later one."""
+        partner = self.guard.conflicting(output) if output.past.on_since is not None else None
+        if partner is None:
             return
-        partner = self.guard.conflicting(output)
-        if partner is not None:
-            output.pending = Forced(value=safe, why=f"{partner.name} is on (interlock)", by=output.past.by)
+        first, later = partner, output
+        if (partner.past.on_since or 0.0) > (output.past.on_since or 0.0):
+            first, later = output, partner
+        waits = later.pending is not None and not later.pending.restores
+        if not waits and later.rules.safe is not None:
+            why = f"{first.name} is on (interlock)"
+            later.pending = Forced(value=later.rules.safe, why=why, by=later.past.by)
+            self._look(later)
 
     def changed(self, thing_id: str) -> None:
         """Take notice that a Thing came or went."""

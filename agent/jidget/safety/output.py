@@ -10,6 +10,7 @@ from jidget.durations import format_duration, write_duration
 from jidget.safety.memory import Remembered
 from jidget.things.host import Thing
 from jidget.things.rules import OutputId, Rules
+from jidget.things.state import Observed
 from jidget.things.values import BadValue, check_value, show_value
 from jidget_drivers import Property, Scalar
 
@@ -24,6 +25,7 @@ class Forced:
         by: who had it on, as in `Remembered.by`.
         expected: whether it was asked for in advance, as the end of a `for`.
         lasting: whether it takes the place of what was commanded.
+        restores: whether it only goes back to what was commanded before the agent started: tried once, and no rule.
     """
 
     value: Scalar
@@ -31,6 +33,24 @@ class Forced:
     by: str
     expected: bool = False
     lasting: bool = True
+    restores: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """How an output was before somebody began to set it, should nothing come of that.
+
+    Attributes:
+        past: what was known of it.
+        dropped: a pending change that is not wanted any more.
+        shown: what it showed last.
+        unseen: whether what it was switched on by had not been seen yet.
+    """
+
+    past: Remembered
+    dropped: Forced | None
+    shown: Observed | None
+    unseen: bool
 
 
 class Output:
@@ -39,24 +59,28 @@ class Output:
     Attributes:
         thing: whose.
         prop: which, as seen outside.
-        rules: what it is held to.
         past: what outlives the process.
         pending: a change that must still be made; None if there is none.
         changed: set when its keeper should look at it.
     """
 
-    __slots__ = ("_now", "_switched", "changed", "past", "pending", "prop", "rules", "thing")  # there may be thousands
+    __slots__ = ("_now", "_switched", "_unseen", "changed", "past", "pending", "prop", "thing")  # may be thousands
 
     def __init__(self, thing: Thing, prop: Property, *, now: Callable[[], float] = time.time) -> None:
         """Take the Thing, the property, and the wall clock, which only people are shown."""
         self.thing = thing
         self.prop = prop
-        self.rules: Rules = thing.rules[prop.name]
         self.past = Remembered()
         self.pending: Forced | None = None
         self.changed = asyncio.Event()
         self._now = now
         self._switched: deque[float] | None = None
+        self._unseen = False
+
+    @property
+    def rules(self) -> Rules:
+        """Return what it is held to: a Thing that comes into the house may add an interlock."""
+        return self.thing.rules[self.prop.name]
 
     @property
     def id(self) -> OutputId:
@@ -72,17 +96,23 @@ class Output:
         """Whether a value counts as on."""
         return self.rules.is_on(self.prop, value)
 
+    def exact(self, value: Scalar) -> Scalar:
+        """Return what to set for a value: what is as good as safe, as far as it shows, is set to safe and no less."""
+        return value if self.rules.safe is None or self.is_on(value) else self.rules.safe
+
     @property
     def on(self) -> bool | None:
         """Whether it is on, as far as it tells; None where that is not known."""
         seen = self.thing.values.get(self.prop.name)
         if self.rules.safe is None:
             return False
+        if not self.thing.availability.available:
+            return None
         if seen is None:
             return (
                 None if self.past.on_since is None and self.past.off_since is None else self.past.on_since is not None
             )
-        return self.is_on(seen.value) if self.thing.availability.available else None
+        return self.is_on(seen.value)
 
     @property
     def deadline(self) -> float | None:
@@ -109,7 +139,7 @@ class Output:
         """
         if not self.is_on(value):
             return self._too_early_off(at)
-        if self.pending is not None:
+        if self.pending is not None and not self.pending.restores:
             return f"{self.name} is to go to {show_value(self.prop, self.pending.value)}: {self.pending.why}"
         rules, past = self.rules, self.past
         if rules.max_on is not None and span is not None:
@@ -158,21 +188,30 @@ class Output:
 
     # ---- what happens -----------------------------------------------------------------------------------------------
 
-    def begin(self, value: Scalar, at: float, by: str, span: float | None) -> Remembered:
-        """Note that it is being set to a value, before anything moves; return what was known until now."""
-        earlier = replace(self.past)
+    def begin(self, value: Scalar, at: float, by: str, span: float | None) -> Earlier:
+        """Note that it is being set to a value, before anything moves; return how it was until now.
+
+        Until it has been seen to be on, showing that it is off is old news and does not end a `for`. Nor does switching
+        it off, until it is seen to be off.
+        """
+        dropped = self.pending if self.rules.safe is None or (self.pending and self.pending.restores) else None
+        shown = self.thing.values.get(self.prop.name)
+        earlier = Earlier(past=replace(self.past), dropped=dropped, shown=shown, unseen=self._unseen)
         past = self.past
+        self._unseen = self.is_on(value)
         if self.is_on(value) and past.on_since is None:
             past.on_since = at
             if self.rules.rate is not None:
                 self._switched = self._switched or deque(maxlen=self.rules.rate[0])
                 self._switched.append(at)
         past.before = self._before() if span is not None and self.rules.safe is None else None
-        ends = self.is_on(value) if self.rules.safe is not None else past.before is not None
-        past.until = at + span if span is not None and ends else None
-        past.commanded, past.by = value, by
         if self.rules.safe is None:
-            self.pending = None  # what was to be set is not wanted any more
+            past.until = at + span if span is not None and past.before is not None else None
+        elif self.is_on(value):
+            past.until = at + span if span is not None else None
+        past.commanded, past.by = value, by
+        if dropped is not None:
+            self.pending = None
         return earlier
 
     def _before(self) -> Scalar | None:
@@ -182,28 +221,37 @@ class Output:
         seen = self.thing.values.get(self.prop.name)
         return None if seen is None else seen.value
 
-    def undo(self, earlier: Remembered) -> None:
-        """Note that nothing moved after all."""
-        if earlier.on_since is None and self.past.on_since is not None and self._switched:
+    def undo(self, earlier: Earlier, at: float) -> None:
+        """Note that nothing moved after all. What it showed meanwhile counts, whoever moved it."""
+        if earlier.past.on_since is None and self.past.on_since is not None and self._switched:
             self._switched.pop()
-        self.past = earlier
+        self.past, self._unseen = earlier.past, earlier.unseen
+        self.pending = self.pending or earlier.dropped
+        shown = self.thing.values.get(self.prop.name)
+        if shown is not None and shown is not earlier.shown:
+            self.observed(at)
 
     def observed(self, at: float) -> bool:
         """Take notice of what it shows now; return whether that changes what is to be remembered."""
         if self.rules.safe is None:
             return False
         on = self.is_on(self.thing.values[self.prop.name].value)
+        if on:
+            self._unseen = False
         if on == (self.past.on_since is not None):
             return False
         if on:
             self.past.on_since = at
         else:
-            self.past.on_since, self.past.off_since, self.past.until = None, at, None
+            self.past.on_since, self.past.off_since = None, at
+            if not self._unseen:
+                self.past.until = None
         return True
 
     def expire(self, at: float) -> Forced | None:
         """Return the change that is due at a time, if one is; from then on it is pending."""
-        if self.pending is None and self.deadline is not None and self.deadline <= at:
+        waits = self.pending is not None and not self.pending.restores
+        if not waits and self.deadline is not None and self.deadline <= at:
             over = self.past.until is not None and self.past.until <= at
             longest = self._longest is not None and self._longest <= at
             rule = (
@@ -221,6 +269,8 @@ class Output:
         over = limited and not same_boot
         if not same_boot:  # it was off at least since this boot, and until its deadline it is not on any more
             past.on_since, past.off_since, past.until = None, None, None
+        if self.rules.safe is None and (past.before is None or not self._fits(past.before)):
+            past.until = past.before = None  # the configuration has changed since: there is nothing to go back to
         self.past = past
         if past.off_since is None and self.rules.min_off:
             past.off_since = at
@@ -231,7 +281,9 @@ class Output:
                 past.on_since = past.until = None
             elif past.on_since is None:
                 past.on_since = at
-            self.pending = Forced(value=past.commanded, why='on_start is "restore"', by=past.by, expected=True)
+            why = 'on_start is "restore"'
+            self.pending = Forced(value=past.commanded, why=why, by=past.by, expected=True, restores=True)
+            self._unseen = self.is_on(past.commanded)
         elif self.rules.safe is not None:
             why = "its time was over when the agent started" if over else "the agent started"
             self.pending = Forced(value=self.rules.safe, why=why, by=past.by, expected=not over)

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jidget.config.model import Config, ThingConfig
+from jidget.config.model import Config
 from jidget.config.problems import option_problems
+from jidget.config.things import ThingConfig
 from jidget.errors import ConfigError
 from jidget.spelling import did_you_mean
 from jidget.things.calibration import Calibration

@@ -12,8 +12,8 @@ class Overseer:
         """Return what to set as soon as the driver is open, before anything is read, in this order."""
         return {}
 
-    def observed(self, thing_id: str, values: Mapping[str, Scalar]) -> None:
-        """Take notice that properties have new values, before anybody else does."""
+    def observed(self, thing_id: str, values: Mapping[str, Scalar], *, old: bool = False) -> None:
+        """Take notice that properties have new values, before anybody else does; or `old` ones, of an unknown time."""
 
     def changed(self, thing_id: str) -> None:
         """Take notice that the Thing came or went."""

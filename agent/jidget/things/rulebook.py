@@ -37,6 +37,7 @@ def rules_of(config: Config, things: Mapping[str, Thing]) -> dict[OutputId, Rule
         BadRules: rules for what cannot be set, a safe value that does not fit, an interlock with nothing.
     """
     problems: list[Problem] = []
+    known = _Known(things, frozenset(config.overlays))
     found = {(thing.id, prop.name): Rules(safe=prop.safe) for thing in things.values() for prop in thing.writable}
     for thing_id, settings in config.things.items():
         thing = things.get(thing_id)
@@ -44,7 +45,7 @@ def rules_of(config: Config, things: Mapping[str, Thing]) -> dict[OutputId, Rule
             continue
         try:
             for name, rules, key in _tables(thing, settings.safety):
-                found[thing_id, name] = _resolved(thing, thing.properties[name], rules, key, things)
+                found[thing_id, name] = _resolved(thing, thing.properties[name], rules, key, known)
         except BadRules as error:
             problems += error.problems
     if problems:
@@ -80,15 +81,13 @@ def _tables(
         yield name, rules, (*key, name)
 
 
-def _resolved(
-    thing: Thing, prop: Property, rules: SafetyRules, key: tuple[str, ...], things: Mapping[str, Thing]
-) -> Rules:
+def _resolved(thing: Thing, prop: Property, rules: SafetyRules, key: tuple[str, ...], known: "_Known") -> Rules:
     safe = _safe(prop, rules, key)
     partners: list[OutputId] = []
     problems: list[Problem] = []
     for index, text in enumerate(rules.interlock):
         try:
-            partner = _partner(text, things)
+            partner = known.partner(text)
             if partner == (thing.id, prop.name):
                 raise BadValue("that is this output itself. Name the other one")  # noqa: TRY301  # told like the others
             partners.append(partner)
@@ -136,20 +135,61 @@ def _safe(prop: Property, rules: SafetyRules, key: tuple[str, ...]) -> Scalar | 
         raise BadRules([problem]) from None
 
 
-def _partner(text: str, things: Mapping[str, Thing]) -> OutputId:
-    """Return the output that an interlock names: `heater` or `board.relay_2`."""
-    thing_id, _, name = text.partition(".")
-    thing = things.get(thing_id)
-    if thing is None:
-        raise BadValue(
-            f"there is no such Thing.{did_you_mean(thing_id, things)} Write [things.{thing_id}], or remove it"
-        )
-    names = [prop.name for prop in thing.writable]
-    if name in names or (not name and len(names) == 1):
-        return thing_id, name or names[0]
-    if not names:
-        raise BadValue(f"{thing_id} has nothing that can be set. Name an output")
-    raise BadValue(f"say which output of {thing_id}: {', '.join(f'{thing_id}.{each}' for each in names)}")
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The Things of the configuration, and the ids of those that are still to be discovered."""
+
+    things: Mapping[str, Thing]
+    to_come: frozenset[str] = frozenset()
+
+    def partner(self, text: str) -> OutputId:
+        """Return the output that an interlock names: `heater` or `board.relay_2`."""
+        thing_id, _, name = text.partition(".")
+        if thing_id in self.to_come:
+            if not name:
+                raise BadValue(f'a device that is discovered. Say which output: "{thing_id}.PROPERTY"')
+            return thing_id, name
+        thing = self.things.get(thing_id)
+        if thing is None:
+            near = did_you_mean(thing_id, (*self.things, *self.to_come))
+            raise BadValue(f"there is no such Thing.{near} Write [things.{thing_id}], or remove it")
+        names = [prop.name for prop in thing.writable]
+        if name in names or (not name and len(names) == 1):
+            return thing_id, name or names[0]
+        if not names:
+            raise BadValue(f"{thing_id} has nothing that can be set. Name an output")
+        raise BadValue(f"say which output of {thing_id}: {', '.join(f'{thing_id}.{each}' for each in names)}")
+
+
+def rule(config: Config, thing: Thing, things: Mapping[str, Thing]) -> None:
+    """Give a Thing that was discovered its rules, and those of the configuration that it is interlocked with theirs.
+
+    Args:
+        config: the whole configuration.
+        thing: the one that was discovered.
+        things: those with a driver.
+
+    Raises:
+        BadRules: rules that do not fit it; it has those that do.
+    """
+    overlay = config.overlays.get(thing.id)
+    problems: list[Problem] = []
+    if overlay is not None and overlay.safety is not None:
+        known = _Known(things, frozenset(config.overlays))
+        try:
+            for name, rules, key in _tables(thing, overlay.safety):
+                thing.rules[name] = _resolved(thing, thing.properties[name], rules, key, known)
+        except BadRules as error:
+            problems += error.problems
+    everybody = {**things, thing.id: thing}
+    found = {(each.id, name): held for each in everybody.values() for name, held in each.rules.items()}
+    try:
+        for (thing_id, name), held in _both_ways(everybody, found).items():
+            everybody[thing_id].rules[name] = held
+    except BadRules as error:
+        problems += error.problems
+    if problems:
+        raise BadRules(problems)
 
 
 def buttons_of(config: Config, things: Mapping[str, Thing]) -> tuple[Button, ...]:
@@ -185,7 +225,7 @@ def _input(thing: Thing) -> str:
 
 def _switch(text: str, things: Mapping[str, Thing]) -> OutputId:
     """Return the output that `lamp` or `board.relay_2` names, if it is on or off."""
-    thing_id, name = _partner(text, things)
+    thing_id, name = _Known(things).partner(text)
     if things[thing_id].properties[name].kind is not Kind.BOOLEAN:
         raise BadValue(f"{thing_id}.{name} is no switch: it is not on or off. Name one that is")
     return thing_id, name
@@ -197,7 +237,8 @@ def _both_ways(things: Mapping[str, Thing], found: Mapping[OutputId, Rules]) -> 
     for output, rules in found.items():
         for partner in rules.interlock:
             partners[output][partner] = None
-            partners[partner][output] = None
+            if partner in partners:  # else it has not been discovered yet
+                partners[partner][output] = None
     result: dict[OutputId, Rules] = {}
     for output, rules in found.items():
         safe = rules.safe

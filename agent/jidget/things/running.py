@@ -59,6 +59,8 @@ class ThingSettings:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     property_aliases: Mapping[str, str] = field(default_factory=dict)
     discovered: bool = False
+    area: str = ""
+    quiet: frozenset[str] = frozenset()
 
 
 class RunningThing:
@@ -69,12 +71,15 @@ class RunningThing:
         label: what people call it; the id if nobody gave it a name.
         aliases: other names people gave it.
         discovered: whether nobody wrote it into the configuration: rights that name no discovered Things leave it out.
+        area: where it is, as far as anybody said.
+        quiet: properties that are left out where all of them are shown.
         properties: by id, as seen outside (labels, precision and calibration applied).
         property_aliases: casefolded alias to property id.
         actions: by name.
         rules: safety rules of each writable property.
         values: last known value of each property.
         availability: whether it can be reached.
+        garbled: whether that is for want of a reading that makes sense only: its driver is open, and takes writes.
         on_readings: called with the readings of one instant, in the event loop.
         overseer: watches over its outputs.
         on_availability: called after `availability` changed.
@@ -85,6 +90,8 @@ class RunningThing:
         self.label = settings.label or settings.thing_id
         self.aliases = settings.aliases
         self.discovered = settings.discovered
+        self.area = settings.area
+        self.quiet = settings.quiet
         self.interval = settings.interval
         self.timeout = settings.timeout
         self.driver = driver
@@ -103,6 +110,7 @@ class RunningThing:
         self.rules: dict[str, Rules] = {p.name: Rules(safe=p.safe) for p in self.writable}
         self.values: dict[str, Observed] = {}
         self.availability = Availability(False, now(), NOT_YET)
+        self.garbled = False
         self.on_readings: Callable[[Sequence[Reading]], None] = lambda _: None
         self.on_availability: Callable[[Any], None] = lambda _: None
         self.overseer = Overseer()
@@ -113,6 +121,7 @@ class RunningThing:
         self._reads = 0
         self._changed = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._watching: asyncio.Timeout | None = None
 
     @property
     def writable(self) -> tuple[Property, ...]:
@@ -150,7 +159,7 @@ class RunningThing:
         try:
             yield
         finally:
-            self._open = False
+            self._open = self.garbled = False
             try:
                 async with self.lock, asyncio.timeout(self.timeout):
                     await driver.__aexit__(None, None, None)
@@ -161,14 +170,14 @@ class RunningThing:
 
     async def _set_first(self) -> None:
         """Set what must not wait until the hardware has been read."""
-        for name, value in self.overseer.first(self.id).items():
-            try:
-                async with self.lock:
+        async with self.lock:  # nobody comes between these
+            for name, value in self.overseer.first(self.id).items():
+                try:
                     await self._write_one(name, value)
-            except TimeoutError:
-                raise DeviceUnavailable(f"setting {name} at first took longer than {self.timeout:g} s") from None
-            except WriteRefused as error:
-                raise DeviceUnavailable(f"setting {name} at first was refused: {error}") from error
+                except TimeoutError:
+                    raise DeviceUnavailable(f"setting {name} at first took longer than {self.timeout:g} s") from None
+                except WriteRefused as error:
+                    raise DeviceUnavailable(f"setting {name} at first was refused: {error}") from error
 
     async def _observe_for_ever(self) -> None:
         """Poll or watch until something fails that needs the driver to be opened anew."""
@@ -176,11 +185,17 @@ class RunningThing:
         if isinstance(self.driver, EventSource):
             # It is open; when it has something to tell is its own affair, unless watching fails at once.
             silent = loop.call_later(SILENT_START, self._recovered)
+            watching = asyncio.timeout(None)
             try:
-                async with aclosing(cast("Any", self.driver.watch())) as events:
+                async with watching as self._watching, aclosing(cast("Any", self.driver.watch())) as events:
                     async for values in events:
                         self._observe(values)
+            except TimeoutError:
+                if not watching.expired():
+                    raise
+                raise DeviceUnavailable(self.availability.reason) from None
             finally:
+                self._watching = None
                 silent.cancel()
             raise DeviceUnavailable("it stopped telling")
         due = loop.time()
@@ -197,6 +212,13 @@ class RunningThing:
     def hurry(self) -> None:
         """Look after the hardware now rather than when it is its time."""
         self._hurry.set()
+
+    def renew(self) -> None:
+        """Have the driver opened anew that was found to be away: what only tells may not tell of that itself."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.reschedule(asyncio.get_running_loop().time())
+        self.hurry()
 
     async def _rest(self, seconds: float) -> bool:
         """Wait so long, or until there is a hurry; return whether there is."""
@@ -234,6 +256,7 @@ class RunningThing:
         self._recovered()
 
     def _recovered(self) -> None:
+        self.garbled = False
         if not self.availability.available:
             away = self.availability
             self._up_since = asyncio.get_running_loop().time()
@@ -257,6 +280,7 @@ class RunningThing:
         """Note that the Thing is away; return whether that is news."""
         reason = str(error) or type(error).__name__
         was = self.availability
+        self.garbled = self._open and isinstance(error, InvalidReading)
         if self._up_since is not None and asyncio.get_running_loop().time() - self._up_since >= STEADY:
             self._failures = 0
         self._up_since = None

@@ -1,0 +1,1 @@
+"""The bridge: devices on an MQTT broker as Things. Everything about topics and payloads is in here."""

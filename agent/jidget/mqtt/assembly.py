@@ -1,0 +1,78 @@
+"""The bridge put together: what of it the rest of the house needs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jidget.config.model import Config
+from jidget.config.mqtt import MqttConfig
+from jidget.mqtt.bridge import Bridge
+from jidget.mqtt.device import BridgedDevice
+from jidget.mqtt.devices import Devices, House
+from jidget.mqtt.ids import Facts, Ids
+from jidget.mqtt.model import Device
+from jidget.mqtt.selection import Selection
+from jidget.mqtt.session import MqttSession
+from jidget.things.host import Thing
+from jidget.things.overlay import overlaid
+
+
+class Assembly:
+    """The bridge of one configuration.
+
+    Attributes:
+        bridge: run it.
+        ids: wake them first, once the store is open.
+    """
+
+    def __init__(
+        self, config: Config, mqtt: MqttConfig, facts: Facts, house: House, things: Mapping[str, Thing]
+    ) -> None:
+        """Build it; nothing is connected yet.
+
+        Args:
+            config: the whole configuration.
+            mqtt: its `[mqtt]`.
+            facts: the store.
+            house: where Things are let in.
+            things: those of the configuration that have a driver.
+        """
+        session = MqttSession(mqtt)
+        self.ids = Ids(facts, config.things)
+        self._config = config
+        self._things = things
+        self._devices = Devices(self.ids, house, self._make, session.publish)
+        self.bridge = Bridge(
+            session, self._devices, prefix=mqtt.discovery_prefix, selection=Selection(mqtt, config.overlays)
+        )
+
+    def _make(self, thing_id: str, device: Device, driver: BridgedDevice) -> Thing:
+        return overlaid(
+            self._config,
+            thing_id,
+            driver,
+            self._things,
+            label=device.name or device.model,
+            area=device.area,
+            quiet=driver.quiet,
+        )
+
+    def details(self, thing_id: str, name: str) -> Mapping[str, Any]:
+        """Return where a discovered property comes from; nothing for one that was not discovered."""
+        found = self._devices.get(thing_id)
+        about = None if found is None or found.driver is None else found.driver.about(name)
+        if about is None:
+            return {}
+        member, part = about
+        config = member.entity.config
+        return {
+            "unique_id": config.unique_id or None,
+            "topic": config.topic,
+            "kind": config.kind,
+            "part": part.name,
+            "state": member.entity.state if member.available else "unavailable",
+            "attributes": member.entity.attributes,
+        }
+
+    def knows(self, thing_id: str) -> bool:
+        """Whether a Thing of this id was ever discovered, so that it may still come."""
+        return self.ids.knows(thing_id)
