@@ -6,11 +6,11 @@ from typing import Any
 from jidget.config.model import Config
 from jidget.config.mqtt import MqttConfig
 from jidget.mqtt.bridge import Bridge
+from jidget.mqtt.choice import Choice
 from jidget.mqtt.device import BridgedDevice
 from jidget.mqtt.devices import Devices, House
 from jidget.mqtt.ids import Facts, Ids
 from jidget.mqtt.model import Device
-from jidget.mqtt.selection import Selection
 from jidget.mqtt.session import MqttSession
 from jidget.things.host import Thing
 from jidget.things.overlay import overlaid
@@ -41,9 +41,7 @@ class Assembly:
         self._config = config
         self._things = things
         self._devices = Devices(self.ids, house, self._make, session.publish)
-        self.bridge = Bridge(
-            session, self._devices, prefix=mqtt.discovery_prefix, selection=Selection(mqtt, config.overlays)
-        )
+        self.bridge = Bridge(session, self._devices, prefix=mqtt.discovery_prefix, choice=Choice(mqtt, config.overlays))
 
     def _make(self, thing_id: str, device: Device, driver: BridgedDevice) -> Thing:
         return overlaid(

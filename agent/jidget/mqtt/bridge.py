@@ -10,13 +10,13 @@ from contextlib import suppress
 from typing import NoReturn
 
 from jidget.mqtt.availability import Availability
+from jidget.mqtt.choice import Choice
 from jidget.mqtt.device import Member
 from jidget.mqtt.devices import Devices, Found
 from jidget.mqtt.discovery import Discoveries
 from jidget.mqtt.entity import BadConfig
 from jidget.mqtt.kinds import build
 from jidget.mqtt.model import Device, EntityConfig, Message
-from jidget.mqtt.selection import Selection
 from jidget.mqtt.session import MqttSession
 from jidget.mqtt.templates import Templates
 from jidget.mqtt.topics import Topics, matches
@@ -44,20 +44,20 @@ class Bridge:
         trouble: why there is no broker; empty if there is one.
     """
 
-    def __init__(self, session: MqttSession, devices: Devices, *, prefix: str, selection: Selection) -> None:
+    def __init__(self, session: MqttSession, devices: Devices, *, prefix: str, choice: Choice) -> None:
         """Take the way to the broker, the devices, the discovery prefix, and which entities are wanted."""
         self.ignored: dict[str, str] = {}
         self.trouble = ""
         self._session = session
         self._devices = devices
         self._prefix = prefix
-        self._selection = selection
+        self._choice = choice
         self._discoveries = Discoveries(prefix)
         self._templates = Templates()
         self._where: dict[_Key, Found] = {}
         self._topics: Topics[_Key] = Topics()
         self._uses: dict[str, int] = {}
-        self._expiries: dict[_Key, asyncio.TimerHandle] = {}
+        self._timers: dict[tuple[_Key, str], asyncio.TimerHandle] = {}
         self._dirty: dict[int, tuple[Found, float]] = {}
         self._settling = asyncio.Event()
         self._last_news = 0.0
@@ -100,19 +100,31 @@ class Bridge:
                 self._devices.availability(found, member)
 
     def _expect(self, found: Found, key: _Key, member: Member) -> None:
-        """See that what was told is forgotten when it has expired."""
-        timer = self._expiries.pop(key, None)
-        if timer is not None:
-            timer.cancel()
-        seconds = member.entity.expires_after
-        if seconds is not None:
-            self._expiries[key] = asyncio.get_running_loop().call_later(seconds, self._expire, found, key, member)
+        """See that what was told is forgotten when it has expired, or goes back when it is over."""
+        self._forget(key)
+        loop = asyncio.get_running_loop()
+        expires, reverts = member.entity.expires_after, member.entity.reverts_after
+        if expires is not None:
+            self._timers[key, "expires"] = loop.call_later(expires, self._expire, found, key, member)
+        if reverts is not None:
+            self._timers[key, "reverts"] = loop.call_later(reverts, self._revert, found, key, member)
+
+    def _forget(self, key: _Key) -> None:
+        for what in ("expires", "reverts"):
+            timer = self._timers.pop((key, what), None)
+            if timer is not None:
+                timer.cancel()
 
     def _expire(self, found: Found, key: _Key, member: Member) -> None:
-        del self._expiries[key]
+        self._forget(key)
         member.expired = True
         member.entity.expire()
         self._devices.availability(found, member)
+
+    def _revert(self, found: Found, key: _Key, member: Member) -> None:
+        del self._timers[key, "reverts"]
+        member.entity.revert()
+        self._devices.tell(found, member, retained=False)
 
     # ---- discovery --------------------------------------------------------------------------------------------------
 
@@ -134,7 +146,7 @@ class Bridge:
             self._ignore("discovery", f"more than {MOST_ENTITIES} entities: the rest is ignored")
             return
         device = config.device or Device(identifiers=(config.identity,), name=config.name or config.object_id)
-        if not self._selection.wants(config, device):
+        if not self._choice.wants(config, device):
             return
         try:
             entity = build(config, self._templates)
@@ -142,8 +154,8 @@ class Bridge:
         except BadConfig as error:
             self._ignore(where, str(error))
             return
-        found = self._devices.of(device, self._selection.overlay(config, device))
-        found.members[key] = Member(entity, availability, quiet=self._selection.quiet(config))
+        found = self._devices.of(device, self._choice.overlay(config, device))
+        found.members[key] = Member(entity, availability, quiet=self._choice.quiet(config))
         self._where[key] = found
         self._use(key, {*entity.topics, *availability.topics})
         self.ignored.pop(where, None)
@@ -155,9 +167,7 @@ class Bridge:
         if found is None:
             return
         member = found.members.pop(key)
-        timer = self._expiries.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+        self._forget(key)
         self._unuse(key, {*member.entity.topics, *member.availability.topics})
         self._changed(found)
 

@@ -54,6 +54,7 @@ class BridgedDevice(EventSource[NoOptions]):
     Attributes:
         members: its entities.
         away: why it is out of reach; empty if it is not.
+        on_assumed: told which entity is taken to have obeyed, as no topic tells.
     """
 
     def __init__(self, members: Sequence[Member], publish: Publisher) -> None:
@@ -67,6 +68,8 @@ class BridgedDevice(EventSource[NoOptions]):
         self.properties = tuple(_property(name, member, part) for name, (member, part) in self._parts.items())
         self._by_name = {prop.name: prop for prop in self.properties}
         self.away = ""
+        self.on_assumed: Callable[[Member], None] = lambda _: None
+        self._assumed: set[str] = set()
         self._told: dict[str, Scalar] = {}
         self._news = asyncio.Event()
 
@@ -115,15 +118,20 @@ class BridgedDevice(EventSource[NoOptions]):
 
     def tells(self, name: str) -> bool:
         """Return whether there is a topic for what becomes of a write."""
-        return bool(self._parts[name][0].entity.topics)
+        return name not in self._assumed and bool(self._parts[name][0].entity.topics)
 
     async def write(self, name: str, value: Scalar) -> None:
         """Publish what sets a property."""
         member, part = self._parts[name]
         self._require(member, name)
-        for publish in member.entity.write(part.name, value):
+        entity = member.entity
+        for publish in entity.write(part.name, value):
             await self._publish(publish)
-        member.entity.wrote(part.name, value)
+        before = entity.values.get(part.name)
+        entity.wrote(part.name, value)
+        if entity.values.get(part.name) != before:
+            self._assumed.add(name)
+            self.on_assumed(member)
 
     def actions(self) -> dict[str, Action]:
         """Return what can be done with it."""
@@ -140,6 +148,11 @@ class BridgedDevice(EventSource[NoOptions]):
             self._require(member, name)
             for publish in what.plan(**arguments):
                 await self._publish(publish)
+            if what.done is not None:
+                before = dict(member.entity.values)
+                what.done(**arguments)
+                if member.entity.values != before:
+                    self.on_assumed(member)
 
         act.__name__ = name
         act.__doc__ = what.summary

@@ -101,6 +101,7 @@ class Devices:
         driver = BridgedDevice(members, self._publish)
         driver.lose(self._reason(found))
         thing = self._make(thing_id, found.device, driver)
+        driver.on_assumed = lambda member: thing.recall(member.values())
         found.thing, found.driver = thing, driver
         for member in members:
             thing.recall(member.values())

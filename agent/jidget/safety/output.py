@@ -295,14 +295,17 @@ class Output:
         self.pending = None
         if forced.lasting:
             self.past.commanded = forced.value
+        if self.rules.safe is None:
+            self.past.until = None
         self.settled(forced.value, at)
 
     def settled(self, value: Scalar, at: float) -> None:
         """Note that it was set to a value, where the device does not tell."""
-        if not self.is_on(value):
-            if self.past.on_since is not None:
-                self.past.off_since = at
-            self.past.on_since = self.past.until = None
+        if self.rules.safe is None or self.is_on(value):
+            return
+        if self.past.on_since is not None:
+            self.past.off_since = at
+        self.past.on_since = self.past.until = None
 
     @property
     def remembers(self) -> bool:

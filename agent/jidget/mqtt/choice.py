@@ -1,0 +1,31 @@
+"""What becomes of an entity: whether it is bridged, which Thing it belongs to, whether it is shown. Pure."""
+
+from collections.abc import Mapping
+
+from jidget.config.mqtt import MqttConfig
+from jidget.config.things import Overlay
+from jidget.mqtt.model import Device, EntityConfig
+from jidget.mqtt.selection import Selection
+
+
+class Choice:
+    """What the configuration wants of what is discovered."""
+
+    def __init__(self, config: MqttConfig, overlays: Mapping[str, Overlay]) -> None:
+        """Take `[mqtt]`, and the Things that are laid over devices, by id."""
+        self._selection = Selection(config)
+        self._shown = {"diagnostic": config.diagnostics, "config": config.settings}
+        self._overlays = {overlay.match: thing_id for thing_id, overlay in overlays.items()}
+
+    def wants(self, config: EntityConfig, device: Device) -> bool:
+        """Whether an entity is to be bridged."""
+        return self._selection.wants(config, device, self.overlay(config, device))
+
+    def overlay(self, config: EntityConfig, device: Device) -> str:
+        """Return the id of the configured Thing that this device is; empty if it is none."""
+        names = (*device.identifiers, config.unique_id)
+        return next((self._overlays[name] for name in names if name in self._overlays), "")
+
+    def quiet(self, config: EntityConfig) -> bool:
+        """Whether an entity is left out where everything is shown; by its name it can be had all the same."""
+        return not config.enabled or not self._shown.get(config.category, True)
