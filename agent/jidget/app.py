@@ -58,6 +58,7 @@ from jidget.xmpp.sensordata import SensorData
 from jidget.xmpp.services import FEATURES, Services
 from jidget.xmpp.session import Session
 from jidget.xmpp.timing import Timing
+from jidget_drivers import WriteRefused
 
 if TYPE_CHECKING:
     from jidget.mqtt.assembly import Assembly
@@ -99,7 +100,13 @@ class App:
         self.keeper = Keeper(guard, things, on_input=self.buttons.observed)
         self.known_password = KnownPassword(self.store, self.link.login.jid, self.link.login.password)
         self.commands = Commands(
-            self.directory, self.access, self.journal, self.keeper, me=lambda: self.link.full, remarks=self._remarks
+            self.directory,
+            self.access,
+            self.journal,
+            self.keeper,
+            me=lambda: self.link.full,
+            remarks=self._remarks,
+            forget=None if config.mqtt is None else self._forget,
         )
         self.continuity = Continuity(self.store)
         self.pep = Pep(self.link, whitelist=self._feed_list if self._personal else None, extent=self.continuity.extent)
@@ -149,7 +156,12 @@ class App:
         chat.attach(router)
         self.presence = Presence(link, disco, self._glance, priority=-1 if self._personal else 5, timing=self._timing)
         self.interrupted = Interrupted(
-            self.journal, self.directory, self.access, chat, reachable=lambda: self.presence.shown
+            self.journal,
+            self.directory,
+            self.access,
+            chat,
+            reachable=lambda: self.presence.shown,
+            expected=lambda thing_id: self.bridge is not None and self.bridge.knows(thing_id),
         )
         self.notices = Notices(self.access, chat, reachable=lambda: self.presence.shown)
         self.keeper.on_forced, self.keeper.on_stuck = self.notices.forced, self._on_stuck
@@ -195,7 +207,7 @@ class App:
                     tasks.create_task(self.interrupted.run(), name="interrupted commands"),
                     tasks.create_task(self.notices.run(), name="notices"),
                     tasks.create_task(self.local.run(), name="local questions"),
-                    tasks.create_task(self.session.run(), name="session"),
+                    tasks.create_task(self._stay_logged_in(), name="session"),
                     tasks.create_task(_feed_watchdog(), name="watchdog"),
                 ]
                 if self.bridge is not None:
@@ -206,6 +218,14 @@ class App:
                 await self._stop(sampler, others)
         except* JidgetError as group:
             raise first_error(group) from None
+
+    async def _stay_logged_in(self) -> None:
+        """Stay logged in until cancelled. Where that cannot be mended, nobody may start us again: leave all safe."""
+        try:
+            await self.session.run()
+        except Exception:
+            await self.keeper.leave(LAST_MOVES)
+            raise
 
     async def _stop(self, sampler: asyncio.Task[None], others: Sequence[asyncio.Task[None]]) -> None:
         log.info("stopping")
@@ -234,6 +254,11 @@ class App:
         self.presence.notify()
         self.interrupted.notify()
 
+    async def _forget(self, thing_id: str) -> int:
+        if self.bridge is None:
+            raise WriteRefused("there is no broker")
+        return await self.bridge.forget(thing_id)
+
     def _inventory(self) -> Sequence[Mapping[str, object]]:
         return inventory(self.directory, self.bridge.details) if self.bridge is not None else inventory(self.directory)
 
@@ -252,6 +277,7 @@ class App:
     def _on_link(self) -> None:
         self.keeper.link(up=self.session.since is not None)
         self.presence.notify()
+        self.notices.notify()
         if self.session.password_worked:
             self.known_password.note()
         status = self.session.trouble or self.pep.problem or f"online as {self.link.full}"

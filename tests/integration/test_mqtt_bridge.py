@@ -243,3 +243,27 @@ async def test_a_device_that_is_removed_is_gone(
         await until(lambda: set(agent.app.directory.get("kitchen_plug").properties) == {"power"})  # type: ignore[union-attr]
         await device.announces("homeassistant/sensor/0x01/power/config", "")
         await until(lambda: agent.app.directory.get("kitchen_plug") is None)
+
+
+async def test_a_ghost_is_forgotten_after_a_confirmation(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
+) -> None:
+    alice, bob = account(prosody, "alice"), account(prosody, "bob")
+    grants = {alice.jid: '"owner"', bob.jid: '{ role = "operator", things = ["mqtt:*"] }'}
+    file, jid = config(tmp_path, account, prosody, broker, **grants)
+    async with MqttDevice(broker) as device:
+        await plugged(device)
+        async with (
+            running_app(file) as agent,
+            friends(owner := Person(alice, jid), operator := Person(bob, jid)),
+        ):
+            await found(agent)
+            assert await operator.asks("forget kitchen_plug") == "Refused: you may not use forget here"
+            asked = await owner.asks("forget kitchen_plug")
+            assert asked.startswith("Please confirm: forget kitchen_plug")
+            said = await owner.asks(f"yes {asked.split('yes ')[1].split()[0]}")
+            assert said == "kitchen_plug is forgotten: the broker keeps nothing of it any more on 2 topics"
+            await until(lambda: agent.app.directory.get("kitchen_plug") is None)
+    async with running_app(file) as agent:
+        await until(lambda: agent.app.bridge is not None and not agent.app.bridge.bridge.trouble)
+        assert agent.app.directory.get("kitchen_plug") is None

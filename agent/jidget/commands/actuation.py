@@ -195,9 +195,11 @@ def plan_action(scope: Scope, thing: Thing, signature: Signature, arguments: Map
     except BadValue as error:
         raise Refusal(Reason.BAD_VALUE, f"{thing.id} {name}: {error}") from None
 
+    begun = scope.guard.mark(thing)
+
     async def drive(check: Callable[[], None]) -> Result:
         try:
-            return say_invoked(thing, name, await scope.guard.invoke(thing, name, checked, check))
+            return say_invoked(thing, name, await scope.guard.invoke(thing, name, checked, check, begun))
         except Objection as error:
             raise Refusal(Reason.NOT_ACCEPTABLE, str(error)) from None
         except ThingUnavailable as error:

@@ -131,6 +131,10 @@ def form_of(scope: Scope, node: Node) -> Form | None:
             return _set_form(scope)
         case WordNode("do"):
             return _do_form(scope)
+        case WordNode("forget"):
+            choices = [(thing.id, thing.label) for thing in scope.things() if thing.forgettable]
+            text = "The broker forgets its announcement. A device that is not gone announces itself again."
+            return Form(title="Forget", instructions=text, fields=(_choice("target", "Device", choices),))
     return None
 
 
@@ -252,7 +256,13 @@ def read_words(node: WordNode, values: Values) -> dict[str, str]:
     Raises:
         Refusal: a field that has one value has several.
     """
-    wanted = {"read": ("target",), "set": ("target", "value", "for"), "do": ("target",), "help": ("word",)}
+    wanted = {
+        "read": ("target",),
+        "set": ("target", "value", "for"),
+        "do": ("target",),
+        "help": ("word",),
+        "forget": ("target",),
+    }
     arguments = {}
     for var in wanted.get(node.name, ()):
         value = single(values, var)

@@ -16,11 +16,12 @@ def glance(directory: Directory, remarks: Iterable[str]) -> tuple[str, str]:
     away = [thing.id for thing in directory if thing.availability.reason not in ("", NOT_YET)]
     named = ", ".join(away[:MOST_THINGS]) + (" …" if len(away) > MOST_THINGS else "")
     wrong = (f"unavailable: {named}" if away else "", *remarks)
-    telling = [thing for thing in directory if thing.availability.available and thing.values]
+    telling = [thing for thing in directory if thing.availability.available and not thing.values.keys() <= thing.quiet]
     return " · ".join(filter(None, wrong)), " · ".join(map(_say, telling[:MOST_THINGS]))
 
 
 def _say(thing: Thing) -> str:
     """Say the value that matters most: the first that can be set, else the first."""
-    name = next((prop.name for prop in thing.writable if prop.name in thing.values), next(iter(thing.values)))
+    shown = [name for name in thing.values if name not in thing.quiet]
+    name = next((name for name in shown if thing.properties[name].writable), shown[0])
     return f"{thing.label} {show_value(thing.properties[name], thing.values[name].value)}"

@@ -70,6 +70,7 @@ class Interrupted:
         messenger: Messenger,
         *,
         reachable: Callable[[], bool] = lambda: True,
+        expected: Callable[[str], bool] = lambda _: False,
         patience: float = PATIENCE,
     ) -> None:
         """Take what it works with.
@@ -80,8 +81,10 @@ class Interrupted:
             access: who may know what.
             messenger: tells them.
             reachable: whether an answer to what is told would reach us: people are told only then.
+            expected: whether a Thing that is not there may still be discovered.
             patience: seconds that a Thing gets to come up.
         """
+        self._expected = expected
         self._journal = journal
         self._directory = directory
         self._access = access
@@ -143,6 +146,8 @@ class Interrupted:
         """Ask the hardware; None while that is worth waiting for."""
         target = row.entry.target
         thing = self._directory.get(target.partition(".")[0])
+        if thing is None and not over and self._expected(target.partition(".")[0]):
+            return None
         if thing is None:
             return _unknown(f"{target}: {WHY}; it may have moved, and is no longer in the configuration")
         try:

@@ -18,13 +18,15 @@ from jidget.commands.sentences import say_when
 from jidget.errors import LinkError
 from jidget.safety.buttons import Press
 from jidget.safety.output import Forced, Output
-from jidget.things.values import show_value
+from jidget.things.values import shorten, show_value
 
 log = logging.getLogger(__name__)
 audit = logging.getLogger("jidget.audit")
 
 MOST_WAITING = 100
 """Messages that wait for a link; the log has all that happened."""
+LONGEST = 500
+"""Characters of a message: a driver may have much to say about why it failed."""
 OLD = 60.0
 """Seconds after which a message says when it was."""
 
@@ -87,9 +89,11 @@ class Notices:
         while True:
             self._changed.clear()
             while self._waiting and self._reachable():
-                if not await self._told(self._waiting[0]):
+                notice = self._waiting[0]
+                if not await self._told(notice):
                     break
-                self._waiting.popleft()
+                if self._waiting and self._waiting[0] is notice:  # else it was dropped while it was told
+                    self._waiting.popleft()
             await self._changed.wait()
 
     def _tell(self, output: Output, by: str, text: str) -> None:
@@ -104,7 +108,7 @@ class Notices:
                 jid=jid,
                 thing_id=output.thing.id,
                 discovered=output.thing.discovered,
-                text=text,
+                text=shorten(text, LONGEST),
                 time=self._now(),
                 id=f"safety-{secrets.token_hex(8)}",
             )

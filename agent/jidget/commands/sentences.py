@@ -80,7 +80,7 @@ def say_thing(thing: Thing, now: float, most: int) -> str:
     """Say a Thing's state in one line, at most so many values: `greenhouse: temperature 21.4 °C (3 s ago)`."""
     if not thing.availability.available:
         return thing.say_away()
-    known = [(thing.properties[name], seen) for name, seen in thing.values.items()]
+    known = [(thing.properties[name], seen) for name, seen in thing.values.items() if name not in thing.quiet]
     if not known:
         return f"{thing.id}: no values yet"
     times = [seen.time for _, seen in known]

@@ -10,6 +10,7 @@ from jidget.commands.actuation import Do, Set, plan_action, plan_write
 from jidget.commands.audit import audit
 from jidget.commands.confirmation import Confirmation
 from jidget.commands.execution import INTERNAL, Execution
+from jidget.commands.forgetting import Forget, Forgetter
 from jidget.commands.inquiry import Help, Read, Status, Things
 from jidget.commands.model import Form, NodeInfo, Outcome, Question, Reason, Refusal, Request, Result, Submission
 from jidget.commands.registry import Actuation, Inquiry, Plan, Registry, Scope
@@ -45,6 +46,7 @@ class Commands:
         *,
         me: Callable[[], str],
         remarks: Callable[[], Sequence[str]] = tuple,
+        forget: Forgetter | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = boottime,
     ) -> None:
@@ -57,6 +59,7 @@ class Commands:
             keeper: sets outputs, and makes them safe.
             me: returns the agent's full JID.
             remarks: returns lines about the agent itself, which `status` begins with.
+            forget: has the broker forget a device; None without one.
             now: the wall clock, in UTC seconds.
             clock: a steady clock, in seconds.
         """
@@ -66,7 +69,10 @@ class Commands:
         self._remarks = remarks
         self._now = now
         self._guard = keeper.guard
-        self._registry = Registry((Status(), Read(), Set(), Do(), Stop(keeper), Yes(), No(), Things(), Help()))
+        forgetting = () if forget is None else (Forget(forget),)
+        self._registry = Registry(
+            (Status(), Read(), Set(), Do(), Stop(keeper), Yes(), No(), Things(), *forgetting, Help())
+        )
         self._signatures = Signatures()
         self._execution = Execution(journal, self._guard, may_act=self._may_act, now=now, clock=clock)
         self._confirmation = Confirmation(self._execution, self._guard, clock)

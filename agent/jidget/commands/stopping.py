@@ -8,7 +8,8 @@ from jidget.commands.sentences import name_of, observed_fields
 from jidget.config.model import Role
 from jidget.safety.keeper import Keeper
 from jidget.safety.output import Output
-from jidget.things.values import show_value
+from jidget.things.values import same_value, show_value
+from jidget_drivers import Scalar
 
 
 class StopArguments(Arguments):
@@ -62,10 +63,14 @@ def _outputs(scope: Scope) -> list[Output]:
 def _say(outputs: Sequence[Output], left: Sequence[Output]) -> Result:
     lines: list[str] = []
     fields: list[ResultField] = []
+    unconfirmed = bool(left)
     for output in outputs:
         name, safe = name_of(output.thing, output.prop), output.rules.safe
         if safe is None:
             lines.append(f"{name}: has no safe value, left as it is")
+        elif output not in left and not _shows(output, safe):
+            lines.append(f"{name}: {show_value(output.prop, safe)} sent, unconfirmed")
+            unconfirmed = True
         elif output not in left:
             lines.append(f"{name}: {show_value(output.prop, safe)} (confirmed)")
             fields.extend(observed_fields(output.thing, (output.prop.name,)))
@@ -73,4 +78,12 @@ def _say(outputs: Sequence[Output], left: Sequence[Output]) -> Result:
             lines.append(f"{name}: {show_value(output.prop, safe)} sent, unconfirmed: tried again until it is")
         else:
             lines.append(f"{name}: out of reach, set to {show_value(output.prop, safe)} as soon as it returns")
-    return Result(outcome=Outcome.UNCONFIRMED if left else Outcome.DONE, note="\n".join(lines), fields=tuple(fields))
+    return Result(
+        outcome=Outcome.UNCONFIRMED if unconfirmed else Outcome.DONE, note="\n".join(lines), fields=tuple(fields)
+    )
+
+
+def _shows(output: Output, value: Scalar) -> bool:
+    """Whether it can be seen that an output has a value."""
+    seen = output.thing.values.get(output.prop.name)
+    return output.thing.availability.available and seen is not None and same_value(output.prop, seen.value, value)

@@ -141,7 +141,7 @@ def _command(word: str, line: str, rest: list[_Token], vocabulary: Vocabulary) -
     match word:
         case "help":
             return Parsed(command=word, arguments=_some(word=_joined(rest)))
-        case "read":
+        case "read" | "forget":
             return Parsed(command=word, arguments=_some(target=_joined(rest)))
         case "set":
             return _set(line, rest, _name_length(rest, vocabulary.names) or min(1, len(rest)))

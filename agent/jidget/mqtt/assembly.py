@@ -10,10 +10,11 @@ from jidget.mqtt.choice import Choice
 from jidget.mqtt.device import BridgedDevice
 from jidget.mqtt.devices import Devices, House
 from jidget.mqtt.ids import Facts, Ids
-from jidget.mqtt.model import Device
+from jidget.mqtt.model import Device, Message, Publish
 from jidget.mqtt.session import MqttSession
 from jidget.things.host import Thing
 from jidget.things.overlay import overlaid
+from jidget_drivers import WriteRefused
 
 
 class Assembly:
@@ -36,7 +37,7 @@ class Assembly:
             house: where Things are let in.
             things: those of the configuration that have a driver.
         """
-        session = MqttSession(mqtt)
+        self._session = session = MqttSession(mqtt)
         self.ids = Ids(facts, config.things)
         self._config = config
         self._things = things
@@ -70,6 +71,23 @@ class Assembly:
             "state": member.entity.state if member.available else "unavailable",
             "attributes": member.entity.attributes,
         }
+
+    async def forget(self, thing_id: str) -> int:
+        """Have the broker forget what announces a device; return on how many topics.
+
+        Raises:
+            DeviceUnavailable: there is no broker; nothing was cleared.
+            WriteRefused: the broker does not let us, or there is no such device.
+            TimeoutError: the broker did not confirm it.
+        """
+        found = self._devices.get(thing_id)
+        if found is None:
+            raise WriteRefused(f"{thing_id} is not there any more")
+        topics = sorted({member.entity.config.topic for member in found.members.values()})
+        for topic in topics:
+            await self._session.publish(Publish(topic=topic, payload=b"", qos=1, retain=True))
+            self.bridge.receive(Message(topic=topic, payload=b""))  # which the broker does not tell us
+        return len(topics)
 
     def knows(self, thing_id: str) -> bool:
         """Whether a Thing of this id was ever discovered, so that it may still come."""

@@ -172,14 +172,11 @@ class Bridge:
         self._changed(found)
 
     def _use(self, key: _Key, topics: set[str]) -> None:
-        new = {}
         for topic in topics:
             self._topics.add(topic, key)
             self._uses[topic] = self._uses.get(topic, 0) + 1
-            if self._uses[topic] == 1:
-                new[topic] = 1
-        if new:
-            self._session.subscribe(new)
+        if topics:  # again, where others have it already: the broker then repeats what it keeps, for this one
+            self._session.subscribe(dict.fromkeys(topics, 1))
 
     def _unuse(self, key: _Key, topics: set[str]) -> None:
         unused = []

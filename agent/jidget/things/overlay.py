@@ -49,6 +49,7 @@ def overlaid(
             alias.casefold(): name for name, p in (overlay.properties if overlay else {}).items() for alias in p.aliases
         },
         discovered=overlay is None,
+        forgettable=True,
         area=area,
         quiet=quiet,
     )

@@ -59,6 +59,7 @@ class ThingSettings:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     property_aliases: Mapping[str, str] = field(default_factory=dict)
     discovered: bool = False
+    forgettable: bool = False
     area: str = ""
     quiet: frozenset[str] = frozenset()
 
@@ -71,6 +72,7 @@ class RunningThing:
         label: what people call it; the id if nobody gave it a name.
         aliases: other names people gave it.
         discovered: whether nobody wrote it into the configuration: rights that name no discovered Things leave it out.
+        forgettable: whether it comes from an announcement that can be taken back.
         area: where it is, as far as anybody said.
         quiet: properties that are left out where all of them are shown.
         properties: by id, as seen outside (labels, precision and calibration applied).
@@ -90,6 +92,7 @@ class RunningThing:
         self.label = settings.label or settings.thing_id
         self.aliases = settings.aliases
         self.discovered = settings.discovered
+        self.forgettable = settings.discovered or settings.forgettable
         self.area = settings.area
         self.quiet = settings.quiet
         self.interval = settings.interval
