@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from slixmpp import JID
@@ -19,9 +18,10 @@ from jidget.commands.local import Local
 from jidget.commands.notices import Notices
 from jidget.commands.service import Commands
 from jidget.config.model import Config
-from jidget.config.things import Overlay, ThingConfig, ThingReport
 from jidget.errors import JidgetError
+from jidget.lifecycle import feed_watchdog, first_error
 from jidget.reading import Reading
+from jidget.readings.configured import policy_of
 from jidget.readings.continuity import Continuity
 from jidget.readings.household import Household
 from jidget.readings.now import NowWriter
@@ -33,7 +33,7 @@ from jidget.safety.guard import Guard
 from jidget.safety.keeper import Keeper
 from jidget.safety.memory import OutputMemory
 from jidget.safety.output import Output
-from jidget.sdnotify import notify, watchdog_interval
+from jidget.sdnotify import notify
 from jidget.store.kept import Kept
 from jidget.store.known_password import KnownPassword
 from jidget.store.safe_journal import SafeJournal
@@ -85,7 +85,9 @@ class App:
         things = load_things(config)
         self.directory = Directory(things)
         self.access = Access(config.access, xmpp.jid)
-        self.store = store_of(config)
+        keeping = config.store
+        retention = Retention(keep=keeping.keep, most_bytes=keeping.max_size)
+        self.store = Store(keeping.path, retention, full=keeping.durability == "full")
         self.store.on_change = self._on_store
         self.router = Router(self._admit)
         self._timing = timing or Timing()
@@ -130,8 +132,8 @@ class App:
         def policy(thing_id: str) -> ReportPolicy:
             return policy_of(config, config.overlays.get(thing_id))
 
-        house = Household(self.directory, self.keeper, self.sampler, policy)
-        return Assembly(config, config.mqtt, self.store, _Doors(house, self._on_availability), things)
+        house = Household(self.directory, self.keeper, self.sampler, policy, self._on_availability)
+        return Assembly(config, config.mqtt, self.store, house, things)
 
     def _build_session(self, config: Config) -> Session:
         link, router = self.link, self.router
@@ -208,7 +210,7 @@ class App:
                     tasks.create_task(self.notices.run(), name="notices"),
                     tasks.create_task(self.local.run(), name="local questions"),
                     tasks.create_task(self._stay_logged_in(), name="session"),
-                    tasks.create_task(_feed_watchdog(), name="watchdog"),
+                    tasks.create_task(feed_watchdog(), name="watchdog"),
                 ]
                 if self.bridge is not None:
                     others.append(tasks.create_task(self.bridge.bridge.run(), name="bridge"))
@@ -260,7 +262,9 @@ class App:
         return await self.bridge.forget(thing_id)
 
     def _inventory(self) -> Sequence[Mapping[str, object]]:
-        return inventory(self.directory, self.bridge.details) if self.bridge is not None else inventory(self.directory)
+        if self.bridge is None:
+            return inventory(self.directory)
+        return inventory(self.directory, self.bridge.details, self.bridge.others)
 
     def _on_shown(self) -> None:
         self.interrupted.notify()
@@ -327,72 +331,3 @@ class App:
             "readings are dropped: the store is full" if self.store.overflows else "",
         )
         return glance(self.directory, remarks)
-
-
-class _Doors:
-    """Lets discovered Things in and out, and has their coming and going noticed."""
-
-    def __init__(self, house: Household, on_availability: Callable[[Thing], None]) -> None:
-        self._house = house
-        self._on_availability = on_availability
-
-    async def admit(self, thing: Thing, /) -> None:
-        """Let a Thing in."""
-        thing.on_availability = self._on_availability
-        await self._house.admit(thing)
-
-    async def dismiss(self, thing_id: str, /) -> None:
-        """Let a Thing go."""
-        await self._house.dismiss(thing_id)
-
-
-def store_of(config: Config) -> Store:
-    """Return the store, not opened yet."""
-    kept = config.store
-    retention = Retention(keep=kept.keep, most_bytes=kept.max_size)
-    return Store(kept.path, retention, full=kept.durability == "full")
-
-
-def policy_of(config: Config, thing: ThingConfig | Overlay | None) -> ReportPolicy:
-    """Return a Thing's report policy: its own settings, else those of `[report]`."""
-    common, own = config.report, thing.report if thing is not None else ThingReport()
-    deadbands = own.deadband if isinstance(own.deadband, dict) else {}
-    single = own.deadband if isinstance(own.deadband, int | float) else None
-    return ReportPolicy(
-        min_interval=common.min_interval if own.min_interval is None else own.min_interval,
-        max_interval=common.max_interval if own.max_interval is None else own.max_interval,
-        deadband=common.deadband if single is None else single,
-        deadbands=deadbands,
-    )
-
-
-def first_error(group: BaseExceptionGroup[JidgetError]) -> JidgetError:
-    """Return the first error of a group, however deep it lies."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            return first_error(error)
-        return error
-    raise ValueError("an empty group")
-
-
-async def run_until_signalled(app: App) -> None:
-    """Run the agent until SIGTERM or SIGINT.
-
-    Raises:
-        JidgetError: what cannot be mended by trying again.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await app.run(stop)
-
-
-async def _feed_watchdog() -> None:
-    """Tell systemd that the event loop turns, twice as often as it wants to hear it (sd_notify(3))."""
-    interval = watchdog_interval()
-    if interval is None:
-        return
-    while True:
-        notify("WATCHDOG=1")
-        await asyncio.sleep(interval / 2)

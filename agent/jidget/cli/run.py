@@ -14,7 +14,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the agent; return the exit code."""
-    from jidget.app import App, run_until_signalled  # noqa: PLC0415  # imports everything: not for --help
+    from jidget.app import App  # noqa: PLC0415  # imports everything: not for --help
+    from jidget.lifecycle import run_until_signalled  # noqa: PLC0415  # likewise
 
     config = load(args.config)
     asyncio.run(run_until_signalled(App(config)))
