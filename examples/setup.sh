@@ -31,12 +31,12 @@ fail() {
 wanted_packages() {
     cat <<'LIST'
 ca-certificates /etc/ssl/certs/ca-certificates.crt
+mosquitto mosquitto
 openssl openssl
 prosody prosody
 LIST
     [[ $1 == tests ]] && cat <<'LIST'
 ejabberd ejabberdctl
-mosquitto mosquitto
 nodejs node
 npm npm
 shellcheck shellcheck

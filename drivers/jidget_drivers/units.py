@@ -76,7 +76,10 @@ class Unit(StrEnum):
     AMPERE_HOUR = "Ah"
     WATT_HOUR = "Wh"
     KILOWATT_HOUR = "kWh"
+    VAR_HOUR = "varh"
     KILOVAR_HOUR = "kvarh"
+    KILOVOLT_AMPERE_HOUR = "kVAh"
+    WATT_HOUR_PER_KILOMETRE = "Wh/km"
     MILLIVOLT = "mV"
     MILLIAMPERE = "mA"
     HECTOPASCAL = "hPa"
@@ -89,6 +92,10 @@ class Unit(StrEnum):
     MICROGRAM_PER_CUBIC_METRE = "ug/m3"
     MICROSIEMENS_PER_CENTIMETRE = "uS/cm"
     MILLIMETRE_PER_HOUR = "mm/h"
+    METRE_PER_HOUR = "m/h"
+    MEGABIT_PER_SECOND = "Mbit/s"
+    BYTE_PER_SECOND = "B/s"
+    MEGABYTE_PER_SECOND = "MB/s"
     GIGABYTE = "GB"
     MEBIBYTE = "MiB"
     MEGABYTE = "MB"
@@ -125,6 +132,9 @@ _SPELLINGS: dict[Unit, tuple[str, ...]] = {
     Unit.LONGITUDE: ("°",),
     Unit.BIT_PER_SECOND: ("bit/s", "bps"),
     Unit.KELVIN: ("K",),
+    Unit.SECOND: ("s", "sec", "seconds"),
+    Unit.HECTOPASCAL: ("hPa", "mbar"),
+    Unit.LUX: ("lx", "lux"),
 }
 
 _BY_SYMBOL = {unit.value: unit for unit in Unit}

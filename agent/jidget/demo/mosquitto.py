@@ -27,6 +27,8 @@ class Mosquitto(ServerProcess):
         root: its directory.
         users: passwords by user name; without any, everybody may connect.
         certificate: default: one for localhost and 127.0.0.1, by an authority of its own.
+        mutual: whether TLS wants a certificate of the client's, too: one by the same authority (`issue`).
+        access: its access list, in the words of mosquitto.conf(5), acl_file; without one nothing is forbidden.
         extra: lines for the configuration.
     """
 
@@ -39,11 +41,15 @@ class Mosquitto(ServerProcess):
         users: Mapping[str, str] | None = None,
         *,
         certificate: Certificate | None = None,
+        mutual: bool = False,
+        access: str = "",
         extra: str = "",
     ) -> None:
         super().__init__(root, "mqtt", "mqtts")
         self.users = dict(users or {})
         self._certificate = certificate
+        self._mutual = mutual
+        self._access = access
         self._extra = extra
 
     @property
@@ -65,13 +71,17 @@ class Mosquitto(ServerProcess):
     def certificate(self) -> Certificate:
         """Its certificate; made at first use, by an authority of its own, unless one was given."""
         if self._certificate is None:
-            self._certificate = Authority(self.root / "pki").issue("localhost", LOOPBACK)
+            self._certificate = self.issue("localhost", LOOPBACK)
         return self._certificate
 
     @property
     def ca_file(self) -> Path:
         """The authority that clients have to trust."""
         return self.certificate.ca_file
+
+    def issue(self, *names: str, client: bool = False) -> Certificate:
+        """Issue a certificate by its own authority, for servers or for a client."""
+        return Authority(self.root / "pki").issue(*names, client=client)
 
     def prepare(self) -> None:
         """Write mosquitto.conf and the password file."""
@@ -87,6 +97,11 @@ class Mosquitto(ServerProcess):
             lines += ["allow_anonymous false", f"password_file {passwords}"]
         else:
             lines.append("allow_anonymous true")
+        if self._access:
+            access = self.root / "access"
+            access.write_text(self._access, encoding="utf-8")
+            access.chmod(0o600)
+            lines.append(f"acl_file {access}")
         certificate = self.certificate
         lines += [
             self._extra,
@@ -95,6 +110,8 @@ class Mosquitto(ServerProcess):
             f"certfile {certificate.certificate}",
             f"keyfile {certificate.key}",
         ]
+        if self._mutual:
+            lines += [f"cafile {certificate.ca_file}", "require_certificate true"]
         (self.root / "mosquitto.conf").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
     def command(self) -> list[str]:

@@ -39,6 +39,12 @@ extendedKeyUsage = serverAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 subjectAltName = {alternatives}
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 """
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _LIFETIME = timedelta(days=30)
@@ -47,7 +53,7 @@ _OPENSSL_LIMIT = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """Files of a server certificate, PEM.
+    """Files of a certificate of a server or a client, PEM.
 
     Attributes:
         certificate: the certificate.
@@ -87,12 +93,13 @@ class Authority:
             arguments = ("-config", config, "-extensions", "authority", "-days", days, "-keyout", key)
             _openssl("req", "-x509", *_KEY, *arguments, "-out", str(self.ca_file))
 
-    def issue(self, *names: str, expired: bool = False) -> Certificate:
+    def issue(self, *names: str, expired: bool = False, client: bool = False) -> Certificate:
         """Issue a certificate for host names and addresses; the first one also names its files.
 
         Args:
             names: DNS names, which is how XMPP names a domain (RFC 6120 13.7.1.2), or IP addresses.
             expired: make one whose time was over yesterday.
+            client: make one for a client of that name, which no server may use.
         """
         stem = self._directory / f"{names[0].replace('*', '_')}{'-expired' if expired else ''}"
         key, request, certificate, both = (Path(f"{stem}.{kind}") for kind in ("key", "csr", "crt", "pem"))
@@ -101,7 +108,10 @@ class Authority:
         end = now - timedelta(days=1) if expired else now + _LIFETIME
         _openssl("req", "-new", *_KEY, "-config", config, "-keyout", str(key), "-out", str(request))
         period = ("-startdate", _asn1(min(now, end) - timedelta(days=1)), "-enddate", _asn1(end))
-        _openssl("ca", "-batch", "-notext", "-config", config, *period, "-in", str(request), "-out", str(certificate))
+        use = ("-extensions", "client" if client else "server")
+        _openssl(
+            "ca", "-batch", "-notext", "-config", config, *use, *period, "-in", str(request), "-out", str(certificate)
+        )
         both.touch(mode=0o600)
         both.write_text(certificate.read_text(encoding="ascii") + key.read_text(encoding="ascii"), encoding="ascii")
         return Certificate(certificate=certificate, key=key, both=both, ca_file=self.ca_file)

@@ -1,4 +1,4 @@
-"""What the demo plays on: a private server with three accounts, an agent on this machine and a simulated greenhouse."""
+"""What the demo plays on: a private server with three accounts, a broker, an agent, and a simulated greenhouse."""
 
 import secrets
 import shutil
@@ -11,6 +11,7 @@ from typing import Self
 
 from jidget.demo.agent_process import AgentProcess
 from jidget.demo.ejabberd import Ejabberd
+from jidget.demo.mosquitto import Mosquitto
 from jidget.demo.prosody import Prosody
 from jidget.demo.xmpp_server import XmppServer
 from jidget.xmpp.login import Login
@@ -33,6 +34,10 @@ ca_file = "{ca_file}"
 
 [report]
 max_interval = "30s"
+
+[mqtt]
+host = "{broker_host}"
+port = {broker_port}
 
 [things.machine]
 driver = "system"
@@ -78,6 +83,7 @@ class Stage:
     """Sets the stage in a directory of its own, and clears it away. Attributes are there inside the context."""
 
     server: XmppServer
+    broker: Mosquitto
     agent: AgentProcess
     root: Path
 
@@ -99,6 +105,7 @@ class Stage:
             self.root = Path(tempfile.mkdtemp(prefix="jidget-demo-"))
             self._stack.callback(shutil.rmtree, self.root, ignore_errors=True)
             self.server = self._stack.enter_context(self._server_class(self.root / "server", users=self._passwords))
+            self.broker = self._stack.enter_context(Mosquitto(self.root / "broker"))
             for name, password in self._passwords.items():
                 file = self.root / f"{name}.password"
                 file.touch(mode=0o600)
@@ -111,6 +118,8 @@ class Stage:
                     host=self.server.host,
                     port=self.server.port,
                     ca_file=self.server.ca_file,
+                    broker_host=self.broker.host,
+                    broker_port=self.broker.port,
                     **self._more,
                 )
             )

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from slixmpp import JID
 
+from jidget.demo.lamp import THING, Lamp
 from jidget.demo.stage import DEVICE, OWNER, STRANGER, Stage
 from jidget.errors import JidgetError, LinkError, StanzaError
 from jidget.xmpp.client import Client
@@ -62,12 +63,14 @@ class Story:
         agent = JID(f"{stage.account(DEVICE).jid}/agent")
         self._owner = Owner(stage.login(OWNER), agent, show)
         self._stranger = Client(stage.login(STRANGER), agent)
+        self._lamp = Lamp(stage.broker.host, stage.broker.port)
 
     async def play(self) -> bool:
         """Show everything once; return whether all of it really happened."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._owner.client.online())
             await stack.enter_async_context(self._stranger.online())
+            await stack.enter_async_context(self._lamp)
             await self._owner.client.befriend()
             for claim, prove in (
                 ("the owner sees this machine's real sensors arrive by +notify", self._real_readings),
@@ -76,6 +79,8 @@ class Story:
                 ('the owner says "pump on" in chat and the pump reads back on', self._chat_on),
                 ("the pump's new state arrives as a reading", self._reading_on),
                 ("the owner turns the pump off by form and it reads back off", self._form_off),
+                ("a lamp on an MQTT broker is found without a line of configuration", self._lamp_found),
+                ('the owner says "desk lamp on" in chat, the lamp obeys and says so itself', self._lamp_on),
                 ("a stranger's chat gets no answer and a stranger's command is refused", self._stranger_refused),
                 ("a stranger sees no readings", self._stranger_blind),
                 ("the pump was driven twice, by its owner, and by nobody else", self._record),
@@ -143,6 +148,23 @@ class Story:
             raise NotShown(f"the outcome was {outcome or 'none'}: {note}")
         await self._owner.sees("pump.state", lambda value: value is False)
         return note
+
+    async def _lamp_found(self) -> str:
+        said = ""
+        while f"{THING}.on: off" not in said:
+            self._owner.client.say(f"read {THING}")
+            said = await self._owner.client.replies.get()
+        return said.replace("\n", ", ")
+
+    async def _lamp_on(self) -> str:
+        self._owner.client.say("desk lamp on")
+        reply = await self._owner.client.replies.get()
+        if reply != f"{THING}.on: on (confirmed)":
+            raise NotShown(f"the answer was: {reply}")
+        if self._lamp.heard != [{"state": "ON"}]:
+            raise NotShown(f"the lamp heard: {self._lamp.heard}")
+        await self._owner.sees(f"{THING}.on", lambda value: value is True)
+        return reply
 
     async def _stranger_refused(self) -> str:
         self._stranger.say("pump on", to_resource=True)

@@ -130,8 +130,9 @@ class Bridge:
 
     def _discover(self, message: Message) -> None:
         changes = self._discoveries.take(message.topic, message.payload)
-        for problem in changes.problems:
-            self._ignore(message.topic, problem)
+        for number, problem in enumerate(changes.problems, 1):
+            where = message.topic if number == 1 else f"{message.topic} ({number})"
+            self._ignore(where, problem.removeprefix(f"{message.topic}: "))
         for config in changes.removed:
             self._remove(config)
         for config in changes.present:

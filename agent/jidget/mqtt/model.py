@@ -141,5 +141,5 @@ class EntityConfig:
 
     @property
     def identity(self) -> str:
-        """Return what it is recognised by: its unique id, else the topic and key it came under."""
-        return self.unique_id or f"{self.topic} {self.component}".strip()
+        """Return what it is recognised by: its kind and unique id, else the topic and key it came under."""
+        return f"{self.kind} {self.unique_id}" if self.unique_id else f"{self.topic} {self.component}".strip()
