@@ -156,6 +156,11 @@ class Line(EventSource[NoOptions]):
         self.written: list[tuple[str, Scalar]] = []
         self._told: asyncio.Queue[Mapping[str, Scalar] | Exception | None] = asyncio.Queue()
 
+    @property
+    def waiting(self) -> bool:
+        """Return whether something that was told was not heard yet."""
+        return not self._told.empty()
+
     def tell(self, what: Mapping[str, Scalar] | Exception | None) -> None:
         self._told.put_nowait(what)
 

@@ -103,3 +103,17 @@ async def test_what_somebody_left_on_is_off_before_the_agent_has_a_link(
         await until(lambda: values(file) == ["false"])
         assert await agent.ends(signal.SIGTERM) == 0
     assert set(values(file)) == {"false"}
+
+
+async def test_who_gives_up_for_good_leaves_it_safe(prosody: Prosody, account: Accounts, tmp_path: Path) -> None:
+    pi, alice = account(prosody, "pi"), account(prosody, "alice")
+    things = LIMITED.format(rules='on_start = "restore"\nsafe = false')
+    file = write_config(tmp_path, pi, {alice.jid: '"owner"'}, things=things)
+    agent = WatchedAgent(tmp_path / "agent", file)
+    async with agent, friends(person := Person(alice, f"{pi.jid}/agent")):
+        await person.asks("pump on")
+        assert await agent.ends(signal.SIGTERM) == 0
+        write_config(tmp_path, pi, {alice.jid: '"owner"'}, things=things, password="no longer right")
+        await asyncio.to_thread(agent.start)
+        assert await agent.ends() == 77, "nobody starts it again"
+    assert values(file) == ["false", "true", "false", "true", "false"]

@@ -94,7 +94,7 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(schema)
-    assert schema["properties"].keys() == {"xmpp", "access", "store", "report", "things"}
+    assert schema["properties"].keys() == {"xmpp", "access", "store", "report", "things", "mqtt"}
 
 
 def test_colours(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,10 @@ import pytest
 from jidget import log
 from jidget.config import load, loader
 from jidget.config.loader import find, read
-from jidget.config.model import LEAST_STORE, Config, Grant, Role, ThingConfig
+from jidget.config.model import LEAST_STORE, Config, Grant, Role
 from jidget.config.secrets import NoPassword, find_password
 from jidget.config.sizes import parse_size
+from jidget.config.things import ThingConfig
 from jidget.errors import ConfigError
 from jidget.store.upkeep import LEAST_SIZE
 

@@ -35,6 +35,12 @@ def test_is_good_for_its_names_only(authority: Authority) -> None:
     assert "ip address mismatch" in verify(certificate, "-verify_ip", "127.0.0.2").lower()
 
 
+def test_a_clients_is_good_for_clients_only(authority: Authority) -> None:
+    certificate = authority.issue("jidget", client=True)
+    assert verify(certificate, "-purpose", "sslclient").endswith(": OK\n")
+    assert "unsuitable certificate purpose" in verify(certificate, "-purpose", "sslserver").lower()
+
+
 def test_is_good_for_nothing_else(authority: Authority, tmp_path: Path) -> None:
     certificate = authority.issue("home.example")
     assert "unsuitable certificate purpose" in verify(certificate, "-purpose", "sslclient").lower()

@@ -109,6 +109,16 @@ def test_without_a_topic_for_brightness_the_colour_holds_it() -> None:
     assert sent(entity, "color", "#00ff00") == [("it/rgb/command", "0,128,0"), ("it/command", "ON")]
 
 
+def test_a_brightness_that_no_topic_takes_cannot_be_set() -> None:
+    entity = light("hs", brightness_state_topic="it/brightness/state")
+    (brightness,) = (part.property for part in entity.parts if part.name == "brightness")
+    assert not brightness.writable
+    tell(entity, "51", "it/brightness/state")
+    assert entity.values["brightness"] == 20
+    (action,) = entity.actions
+    assert list(action.plan.__annotations__) == ["color"]
+
+
 def test_templates_make_and_read_colours() -> None:
     entity = light(
         "rgb",

@@ -2,87 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.fakes import ALICE, STATE, Board, Facts, House, Line, relay, running, thing, until, until_available
+from tests.support.site import Site, ruled, writes
 
 from jidget.safety import keeper as keeping
-from jidget.safety.buttons import Buttons, Press
-from jidget.safety.guard import Guard, Objection
-from jidget.safety.keeper import Keeper
-from jidget.safety.memory import OutputMemory, boottime
-from jidget.safety.output import Forced, Output
-from jidget.things.directory import Directory
-from jidget.things.host import Thing
+from jidget.safety.guard import Objection
+from jidget.safety.memory import boottime
 from jidget.things.rulebook import Button
 from jidget.things.rules import Rules
 from jidget.things.state import ThingUnavailable
 from jidget_drivers import DeviceUnavailable
-
-SAFE = Rules(safe=False)
-
-
-class Site:
-    """Things under a guard and a keeper that runs, on the real clock."""
-
-    def __init__(self, *things: Thing, facts: Facts | None = None, buttons: tuple[Button, ...] = ()) -> None:
-        self.things = things
-        self.facts = facts or Facts()
-        self.guard = Guard(Directory(things), OutputMemory(self.facts, boot=lambda: "boot"))
-        self.buttons = Buttons(self.guard, buttons)
-        self.keeper = Keeper(self.guard, things, on_input=self.buttons.observed)
-        self.forced: list[tuple[str, Forced]] = []
-        self.stuck: list[str] = []
-        self.presses: list[Press] = []
-        self.changed = asyncio.Event()
-        self.keeper.on_forced = self._on_forced
-        self.keeper.on_stuck = self._on_stuck
-        self.buttons.on_press = self._on_press
-
-    def _on_forced(self, output: Output, forced: Forced) -> None:
-        self.forced.append((output.name, forced))
-        self.changed.set()
-
-    def _on_stuck(self, _: Output, text: str) -> None:
-        self.stuck.append(text)
-        self.changed.set()
-
-    def _on_press(self, press: Press) -> None:
-        self.presses.append(press)
-        self.changed.set()
-
-    @property
-    def unexpected(self) -> list[tuple[str, str]]:
-        """Return what was forced and not expected: which output, and why."""
-        return [(name, forced.why) for name, forced in self.forced if not forced.expected]
-
-    async def until(self, holds: object) -> None:
-        async with asyncio.timeout(5):
-            while not holds():  # type: ignore[operator]
-                self.changed.clear()
-                await self.changed.wait()
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        self.keeper.wake()
-        async with asyncio.TaskGroup() as tasks:
-            jobs = [tasks.create_task(self.keeper.run()), tasks.create_task(self.buttons.run())]
-            async with running(*self.things):
-                yield
-            for job in jobs:
-                job.cancel()
-
-
-def ruled(name: str, driver: Board | Line, rules: Rules = SAFE) -> Thing:
-    one = thing(name, driver, timeout=0.3)
-    one.rules["state"] = rules
-    return one
-
-
-def writes(board: Board | Line) -> list[object]:
-    return [value for _, value in board.written]
 
 
 async def test_it_is_safe_before_it_is_read() -> None:
@@ -381,6 +312,23 @@ async def test_each_press_switches_over_under_the_same_rules() -> None:
     assert writes(board) == [False, True, False]
     assert [(press.value, press.refused) for press in site.presses] == [(True, False), (False, False), (True, True)]
     assert "min_off" in site.presses[2].problem
+
+
+async def test_where_a_button_stands_after_it_was_away_is_no_press() -> None:
+    line, board = Line((CONTACT,)), relay()
+    site = Site(
+        thing("button", line), ruled("lamp", board), buttons=(Button(("button", "contact"), ("lamp", "state")),)
+    )
+    async with site.open():
+        line.tell({"contact": False})
+        line.tell(DeviceUnavailable("unplugged"))
+        await until_available(site.things[0], available=False)
+        line.tell({"contact": True})
+        await until_available(site.things[0])
+        line.tell({"contact": False})
+        line.tell({"contact": True})
+        await site.until(lambda: site.presses)
+        assert [press.value for press in site.presses] == [True]
 
 
 async def test_commands_meet_the_rules_in_every_face() -> None:

@@ -60,7 +60,7 @@ def test_a_command_is_counted_from_before_anything_moves_and_undone_if_nothing_d
     pump = output(Rules(safe=False, max_on=60, rate=(1, 60)))
     earlier = pump.begin(True, 100, "alice", None)
     assert deadline(pump) == 160
-    pump.undo(earlier)
+    pump.undo(earlier, 110)
     assert deadline(pump) is None
     assert pump.past.commanded is None
     assert pump.objection(True, 101) is None, "what did not happen counts for no limit"

@@ -1,9 +1,10 @@
-"""`jidget check`: whether the configuration and its drivers are right, and whether the server does what is needed."""
+"""`jidget check`: whether the configuration and its drivers are right, and what server and broker can do for us."""
 
 import argparse
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
 
 from jidget.cli.failures import our_errors
 from jidget.cli.terminal import Painter, Progress
@@ -12,7 +13,7 @@ from jidget.config.loader import Loaded, read
 from jidget.config.model import Config
 from jidget.errors import ConfigError, Exit, JidgetError
 
-HELP = "check the configuration, the drivers and the server, and say what is missing"
+HELP = "check the configuration, the drivers, the server and the MQTT broker, and say what is missing"
 EPILOG = """
 examples:
   jidget check --config jidget.toml
@@ -21,7 +22,7 @@ examples:
 
 exit codes:
   0    nothing is wrong (there may be warnings)
-  1    the server cannot be used as it is
+  1    the server or the MQTT broker cannot be used as it is
   77   the server refused the password
   78   the configuration or a driver is wrong
 """
@@ -29,7 +30,7 @@ exit codes:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--offline", action="store_true", help="do not connect to the server")
+    parser.add_argument("--offline", action="store_true", help="do not connect to anything")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of the configuration instead")
 
 
@@ -67,22 +68,46 @@ def _check_here(loaded: Loaded, painter: Painter) -> bool:
             print(painter.verdict(True, f"things.{thing_id}", thing.driver))
     good, found = inspect(config.store.path)
     print(painter.verdict(good, "store", found))
-    return not problems and good is not False
+    return not problems and good is not False and _check_bridge(config, painter)
+
+
+def _check_bridge(config: Config, painter: Painter) -> bool:
+    """Print whether the bridge to the broker could run; return that."""
+    if config.mqtt is None:
+        return True
+    try:
+        import jidget.mqtt.wire  # noqa: F401, PLC0415  # imports aiomqtt
+    except ConfigError as error:
+        print(painter.verdict(False, f"{config.file}: {error}"))
+        return False
+    print(painter.verdict(True, "mqtt", f"{config.mqtt.address} as {config.mqtt.client_id}"))
+    return True
 
 
 def check_live(config: Config, painter: Painter) -> int:
-    """Log in beside a running agent, print what the server does and does not do, return the exit code."""
+    """Log in beside a running agent, print what server and broker do and do not do, return the exit code."""
     return asyncio.run(_check_live(config, painter))
 
 
 async def _check_live(config: Config, painter: Painter) -> int:
     from jidget.xmpp.preflight import check  # noqa: PLC0415  # imports slixmpp
 
+    code = await _print(painter, f"connecting as {config.xmpp.jid} …", check(config))
+    if config.mqtt is not None:
+        from jidget.mqtt.preflight import check as check_broker  # noqa: PLC0415  # imports aiomqtt
+
+        broker = await _print(painter, f"connecting to {config.mqtt.address} …", check_broker(config.mqtt))
+        code = code or broker
+    return code
+
+
+async def _print(painter: Painter, waiting: str, verdicts: AsyncIterator[tuple[bool | None, str, str]]) -> int:
+    """Print verdicts as they come; return the exit code that they make."""
     progress = Progress(sys.stdout)
     code = Exit.OK
-    progress.show(f"connecting as {config.xmpp.jid} …")
+    progress.show(waiting)
     try:
-        async for good, title, detail in check(config):
+        async for good, title, detail in verdicts:
             progress.clear()
             print(painter.verdict(good, title, detail), flush=True)
             if good is False:

@@ -23,7 +23,7 @@ discovered. Otherwise the Things of the configuration are listed, without values
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--json", action="store_true", help="one JSON object a property, for scripts")
+    parser.add_argument("--json", action="store_true", help="one JSON object a property (null: a button), for scripts")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,17 +46,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _table(things: Sequence[Mapping[str, Any]], paint: Painter, *, running: bool) -> Iterator[str]:
-    width = max((len(each["property"]) for each in things), default=0)
+    width = max((len(each["property"] or "") for each in things), default=0)
     for thing_id, group in groupby(things, key=lambda each: each["thing"]):
-        properties = list(group)
-        first = properties[0]
+        objects = list(group)
+        first = objects[0]
         label = f" ({first['label']})" if first["label"] != thing_id else ""
         away = f"  {paint.fail(first['reason'] or 'unavailable')}" if running and not first["available"] else ""
         yield f"{paint.bold(thing_id)}{label}{away}"
-        for each in properties:
+        for each in (each for each in objects if each["property"] is not None):
             yield f"  {each['property']:<{width}}  {_say(each, paint)}".rstrip()
-        if first["actions"]:
-            yield f"  {paint.dim('do ' + ', '.join(first['actions']))}"
+        if actions := sorted({action for each in objects for action in each["actions"]}):
+            yield f"  {paint.dim('do ' + ', '.join(actions))}"
 
 
 def _say(each: Mapping[str, Any], paint: Painter) -> str:

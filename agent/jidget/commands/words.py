@@ -107,6 +107,12 @@ def parse(line: str, vocabulary: Vocabulary) -> Parsed:
     return _set(line, tokens, named)
 
 
+def is_stop(line: str) -> bool:
+    """Whether a line is `stop` or `all off`, which waits for nothing that was said before."""
+    words = unicodedata.normalize("NFC", _trim(line)).removeprefix("/").casefold().split()
+    return words in (["stop"], ["all", "off"])
+
+
 def _trim(line: str) -> str:
     """Cut blanks and invisible marks (Unicode Cf), which phones add, off both ends."""
     start, end = 0, len(line)

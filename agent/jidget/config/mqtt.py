@@ -15,6 +15,9 @@ SUBJECTS = ("device", "entity", "kind", "category", "area", "model", "origin")
 _CLIENT_ID = r"[0-9A-Za-z_.:@-]{1,64}"
 _PREFIX = r"[0-9A-Za-z_-]+(/[0-9A-Za-z_-]+)*"
 _LONGEST_NAME = 256
+_CONTROLS = r"\x00-\x1f\x7f"
+_TEXT = f"[^{_CONTROLS}]"
+_PLAIN = f"[^:{_CONTROLS}]"
 
 
 def _client_id(text: str) -> str:
@@ -50,6 +53,9 @@ def _name(text: str) -> str:
     return text
 
 
+_SOMETHING = rf"[^\s{_CONTROLS}]"
+_SOMETHING_PLAIN = rf"[^:\s{_CONTROLS}]"
+
 EntityPattern = Annotated[
     str,
     AfterValidator(_entity_pattern),
@@ -57,7 +63,7 @@ EntityPattern = Annotated[
         {
             "type": "string",
             "maxLength": _LONGEST_NAME,
-            "pattern": rf"^(({'|'.join(SUBJECTS)}):)?[^:\x00-\x1f\x7f]*[^:\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
+            "pattern": f"^({'|'.join(SUBJECTS)}):{_TEXT}*{_SOMETHING}{_TEXT}*$|^{_PLAIN}*{_SOMETHING_PLAIN}{_PLAIN}*$",
         }
     ),
 ]

@@ -1,13 +1,13 @@
 """The bridge put together: what of it the rest of the house needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jidget.config.model import Config
 from jidget.config.mqtt import MqttConfig
 from jidget.mqtt.bridge import Bridge
 from jidget.mqtt.choice import Choice
-from jidget.mqtt.device import BridgedDevice
+from jidget.mqtt.device import BridgedDevice, Member
 from jidget.mqtt.devices import Devices, House
 from jidget.mqtt.ids import Facts, Ids
 from jidget.mqtt.model import Device, Message, Publish
@@ -62,15 +62,13 @@ class Assembly:
         if about is None:
             return {}
         member, part = about
-        config = member.entity.config
-        return {
-            "unique_id": config.unique_id or None,
-            "topic": config.topic,
-            "kind": config.kind,
-            "part": part.name,
-            "state": member.entity.state if member.available else "unavailable",
-            "attributes": member.entity.attributes,
-        }
+        return {**_describe(member), "part": part.name}
+
+    def others(self, thing_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return the entities of a discovered device that have no property: what they can do is all there is."""
+        found = self._devices.get(thing_id)
+        members = () if found is None or found.driver is None else found.driver.members
+        return [{**_describe(m), "name": m.entity.config.name} for m in members if not m.properties]
 
     async def forget(self, thing_id: str) -> int:
         """Have the broker forget what announces a device; return on how many topics.
@@ -92,3 +90,15 @@ class Assembly:
     def knows(self, thing_id: str) -> bool:
         """Whether a Thing of this id was ever discovered, so that it may still come."""
         return self.ids.knows(thing_id)
+
+
+def _describe(member: Member) -> Mapping[str, Any]:
+    config = member.entity.config
+    return {
+        "unique_id": config.unique_id or None,
+        "topic": config.topic,
+        "kind": config.kind,
+        "state": member.entity.state if member.available else "unavailable",
+        "attributes": member.entity.attributes,
+        "actions": sorted(member.actions.values()),
+    }

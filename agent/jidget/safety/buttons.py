@@ -44,7 +44,7 @@ class Buttons:
         self._guard = guard
         self._buttons = {button.input: guard.outputs[button.output] for button in buttons}
         self._state: dict[tuple[str, str], Scalar] = {}
-        self._presses: dict[OutputId, asyncio.Queue[str]] = {
+        self._presses: dict[OutputId, asyncio.Queue[tuple[str, int]]] = {
             output.id: asyncio.Queue(MOST_WAITING) for output in self._buttons.values()
         }
 
@@ -58,7 +58,7 @@ class Buttons:
             self._state[thing_id, name] = value
             if before is False and value is True:
                 try:
-                    self._presses[output.id].put_nowait(thing_id)
+                    self._presses[output.id].put_nowait((thing_id, self._guard.mark(output.thing)))
                 except asyncio.QueueFull:
                     log.warning("%s: pressed too often, %s has not answered yet", thing_id, output.thing.id)
 
@@ -71,19 +71,20 @@ class Buttons:
             await asyncio.get_running_loop().create_future()  # there may be none
         raise AssertionError("buttons are answered for ever")
 
-    async def _answer(self, output: Output, presses: asyncio.Queue[str]) -> NoReturn:
+    async def _answer(self, output: Output, presses: asyncio.Queue[tuple[str, int]]) -> NoReturn:
         while True:
-            press = await self._toggle(await presses.get(), output)
+            button, since = await presses.get()
+            press = await self._toggle(button, output, since)
             log.log(logging.WARNING if press.problem else logging.INFO, "%s", _say(press))
             self.on_press(press)
 
-    async def _toggle(self, button: str, output: Output) -> Press:
+    async def _toggle(self, button: str, output: Output, since: int) -> Press:
         by = f"button {button}"
         async with self._guard.turn((output.thing,)):
             value = output.on is False  # what may be on is switched off
             try:
                 await self._guard.require(output.thing, {output.prop.name: value})
-                result = await self._guard.write(output.thing, {output.prop.name: value}, by=by)
+                result = await self._guard.write(output.thing, {output.prop.name: value}, by=by, since=since)
             except (Objection, ThingUnavailable, WriteRefused) as error:
                 return Press(output=output, value=value, by=by, problem=str(error), refused=True)
             except WriteFailed as error:

@@ -5,6 +5,7 @@ a Pi lies, and after a reboot every deadline has passed.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from jidget_drivers import Scalar
+
+_TIMES = ("on_since", "off_since", "until")
+_VALUES = ("commanded", "before")
+_SCALAR = (bool, int, float, str, type(None))
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -58,36 +63,42 @@ class Remembered:
 
 
 class OutputMemory:
-    """The outputs' past in the store. What cannot be written is written as soon as the file can be used again."""
+    """The outputs' past in the store. What cannot be written is written as soon as the file can be used again.
+
+    That may be another file, where the first was damaged: then all is written that was ever kept.
+    """
 
     def __init__(self, facts: Facts, boot: Callable[[], str] = this_boot) -> None:
         """Take the store, and what names this run of the machine."""
         self._facts = facts
         self._boot = boot()
-        self._late: dict[str, Remembered] = {}
+        self._kept: dict[str, str] = {}
 
     def load(self, output: str) -> tuple[Remembered, bool] | None:
         """Return what is known of an output and whether that is of this boot; None if nothing is."""
-        text = self._facts.fact(_name(output))
+        text = self._kept.get(output) or self._facts.fact(_name(output))
         try:
             raw = json.loads(text or "null")
-            known = {field.name for field in fields(Remembered)}
-            return (Remembered(**{key: raw[key] for key in raw if key in known}), raw.get("boot") == self._boot)
-        except (ValueError, TypeError):  # of another version; nothing is known, so it goes to safe
+            known = {field.name: raw[field.name] for field in fields(Remembered) if field.name in raw}
+            times = [known.get(name) for name in _TIMES]
+            if not all(time is None or (type(time) in (int, float) and math.isfinite(time)) for time in times):
+                return None
+            if not (isinstance(known.get("by", ""), str) and all(isinstance(known.get(n), _SCALAR) for n in _VALUES)):
+                return None
+            return (Remembered(**known), raw.get("boot") == self._boot)
+        except (ValueError, TypeError, AttributeError):  # of another version; nothing is known, so it goes to safe
             return None
 
     def keep(self, output: str, remembered: Remembered) -> None:
         """Have this outlive the process. A crash from now on does not lose it; a power cut ends the boot anyway."""
-        text = json.dumps({"boot": self._boot, **asdict(remembered)})
-        if self._facts.keep_fact(_name(output), text):
-            self._late.pop(output, None)
-        else:
-            self._late[output] = remembered
+        text = self._kept[output] = json.dumps({"boot": self._boot, **asdict(remembered)})
+        self._facts.keep_fact(_name(output), text)
 
     def catch_up(self) -> None:
-        """Write what could not be written."""
-        for output, remembered in list(self._late.items()):
-            self.keep(output, remembered)
+        """Write what the file may not have: it could not be used, or is another one now."""
+        for output, text in list(self._kept.items()):
+            if self._facts.fact(_name(output)) != text and not self._facts.keep_fact(_name(output), text):
+                return
 
 
 def _name(output: str) -> str:

@@ -12,6 +12,7 @@ from slixmpp import JID
 
 from jidget.commands.keys import message_key
 from jidget.commands.model import Face, Request
+from jidget.commands.words import is_stop
 from jidget.xmpp.link import Link
 from jidget.xmpp.router import Admission, Incoming, Router
 from jidget.xmpp.xml import CLIENT, JIDGET, element, text_of
@@ -114,6 +115,12 @@ class Chat:
         if not self._is_for_us(incoming):
             return
         talk = self._talk(incoming)
+        line, _ = self._addressed(incoming)
+        if line is not None and is_stop(line) and not _is_encrypted(incoming):
+            reply = await self._answer(self._request(incoming, line), line)  # however much was said before
+            if reply is not None and talk.may_reply(incoming.sender.bare):
+                self._reply(incoming, reply)
+            return
         async with talk.lock:  # what one person says is done in the order in which they said it
             line, reply = self._addressed(incoming)
             if (line is None and reply is None) or not talk.may_reply(incoming.sender.bare):

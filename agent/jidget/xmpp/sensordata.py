@@ -122,7 +122,9 @@ class SensorData:
         )
 
     def _things(self, names: Sequence[str], person: Person) -> tuple[Thing, ...]:
-        visible = {thing.id: thing for thing in self._directory if person.may_read(thing.id, discovered=thing.discovered)}
+        visible = {
+            thing.id: thing for thing in self._directory if person.may_read(thing.id, discovered=thing.discovered)
+        }
         for name in names:
             if name in visible:
                 continue

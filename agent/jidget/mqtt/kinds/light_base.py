@@ -41,8 +41,10 @@ class LightEntity(MqttEntity):
     Attributes:
         look: what the light is known to look like.
         can: what it can.
+        dims: whether its brightness can be set.
     """
 
+    dims = True
     blocked_attributes = frozenset(_OWN_ATTRIBUTES.split())
 
     def __init__(self, config: EntityConfig, templates: Templates) -> None:
@@ -81,11 +83,8 @@ class LightEntity(MqttEntity):
     def _make_parts(self) -> list[Part]:
         parts = [self.part("", Kind.BOOLEAN, writable=True)]
         if self.can.dimmed:
-            parts.append(
-                self.part(
-                    "brightness", Kind.NUMBER, unit=Unit.PERCENT, minimum=0, maximum=100, precision=0, writable=True
-                )
-            )
+            percent: dict[str, Any] = {"unit": Unit.PERCENT, "minimum": 0, "maximum": 100, "precision": 0}
+            parts.append(self.part("brightness", Kind.NUMBER, writable=self.dims, **percent))
         if self.can.tinted:
             parts.append(
                 self.part(
@@ -263,7 +262,7 @@ class LightEntity(MqttEntity):
         """Return turning on with several wishes at once, and what takes time; the property does the rest."""
         fades: dict[str, Any] = {"transition": Seconds, "flash": Literal["short", "long"]} if self.can.fading else {}
         wishes: dict[str, Any] = {}
-        if self.can.dimmed:
+        if self.can.dimmed and self.dims:
             wishes["brightness"] = Percent
         if self.can.colored:
             wishes["color"] = Color

@@ -36,6 +36,7 @@ class BasicLight(LightEntity):
         if self._first not in {"first", "last", "brightness"}:
             raise BadConfig(f"on_command_type should be first, last or brightness, it is {self._first[:40]!r}")
         modes = self._find_modes()
+        self.dims = any(self._has(f"{name}_command_topic") for name in ("brightness", "rgb", "rgbw", "rgbww"))
         self._assumes_mode = self.assumes("color_mode_state_topic")
         self.look = Look(mode=next(iter(modes)) if len(modes) == 1 else UNTOLD)
         self.offer(frozenset(modes), effect=self._has("effect_command_topic"), fading=False)
@@ -150,7 +151,7 @@ class BasicLight(LightEntity):
             return self.assumes()
         if name == "brightness":
             teller = "brightness_state_topic" if self._has("brightness_command_topic") else "rgb_state_topic"
-            return self.assumes(teller)
+            return self.dims and self.assumes(teller)
         return self.assumes(f"{ {'mode': 'color_mode', 'kelvin': 'color_temp'}.get(name, name) }_state_topic")
 
     def turn_on(self, wish: Wish) -> Sequence[Publish]:
