@@ -18,8 +18,11 @@ class Choice:
         self._overlays = {overlay.match: thing_id for thing_id, overlay in overlays.items()}
 
     def wants(self, config: EntityConfig, device: Device) -> bool:
-        """Whether an entity is to be bridged."""
-        return self._selection.wants(config, device, self.overlay(config, device))
+        """Whether an entity is to be bridged: what the configuration speaks of need not be included besides."""
+        thing_id = self.overlay(config, device)
+        if thing_id:
+            return not self._selection.excludes(config, device, thing_id)
+        return self._selection.wants(config, device)
 
     def overlay(self, config: EntityConfig, device: Device) -> str:
         """Return the id of the configured Thing that this device is; empty if it is none."""

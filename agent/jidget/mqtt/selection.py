@@ -38,6 +38,10 @@ class Selection:
         names = _names(config, device, thing_id)
         return _fits(names, self._include) and not _fits(names, self._exclude)
 
+    def excludes(self, config: EntityConfig, device: Device, thing_id: str = "") -> bool:
+        """Whether an entity is to be left out even if something else asks for it."""
+        return _fits(_names(config, device, thing_id), self._exclude)
+
 
 def _parted(pattern: str) -> tuple[str, str]:
     subject, colon, rest = pattern.partition(":")

@@ -1,0 +1,92 @@
+"""Looking at a broker before relying on it: what it is, and whether devices announce themselves there.
+
+Logs in beside a running agent under a name of its own, leaves no last will and changes nothing.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+from jidget.config.mqtt import MqttConfig
+from jidget.mqtt.connection import Connection
+from jidget.mqtt.failures import ConnectFailed
+from jidget.mqtt.model import Message
+from jidget.mqtt.wire import MQTT_3_1_1, MQTT_5
+
+Verdict = tuple[bool | None, str, str]
+"""Good (True), worth knowing (None) or wrong (False); what was looked at; what was found and what it costs."""
+
+_VERSION = "$SYS/broker/version"
+_QUIET = 0.5
+"""Seconds without a message after which a broker has sent all that it had kept: nothing says so."""
+_PATIENCE = 5.0
+
+
+async def check(config: MqttConfig) -> AsyncIterator[Verdict]:
+    """Yield what is found, one verdict at a time.
+
+    Raises:
+        MqttError: there is no connection, or it was lost; the text says why and what to do.
+    """
+    messages: asyncio.Queue[Message] = asyncio.Queue()
+    connection = await _connect(config, messages)
+    try:
+        said = await _version(connection, messages)
+        detail = f"{config.address}, {connection.protocol}{', certificate verified' if config.tls else ''}"
+        yield True, "MQTT broker", f"{detail}{f', {said}' if said else ''}"
+        yield await _discovery(connection, messages, config.discovery_prefix)
+    finally:
+        await connection.close()
+
+
+async def _connect(config: MqttConfig, messages: "asyncio.Queue[Message]") -> Connection:
+    beside = config.model_copy(update={"client_id": f"{config.client_id[:40]}-{secrets.token_hex(3)}"})
+    connection = Connection(beside, messages.put_nowait, MQTT_5)
+    try:
+        await connection.connect()
+    except ConnectFailed as error:
+        if not error.too_new:
+            raise
+        connection = Connection(beside, messages.put_nowait, MQTT_3_1_1)
+        await connection.connect()
+    return connection
+
+
+async def _version(connection: Connection, messages: "asyncio.Queue[Message]") -> str:
+    """Return what the broker says it is: mosquitto and its like do, if they let us read it."""
+    if await connection.subscribe({_VERSION: 0}):
+        return ""
+    told = await _kept(messages)
+    await connection.unsubscribe([_VERSION])
+    text = told[0].payload.decode(errors="replace")[:60] if told else ""
+    return text if text.isprintable() else ""
+
+
+async def _discovery(connection: Connection, messages: "asyncio.Queue[Message]", prefix: str) -> Verdict:
+    filters = {f"{prefix}/+/+/config": 0, f"{prefix}/+/+/+/config": 0}
+    refused = await connection.subscribe(filters)
+    if refused:
+        first, why = next(iter(refused.items()))
+        text = f"the broker does not let us read {first} ({why}). Allow this user to read {prefix}/#"
+        return False, "MQTT discovery", text
+    found = {message.topic for message in await _kept(messages) if message.retained and message.payload}
+    if not found:
+        return (
+            None,
+            "MQTT discovery",
+            f"nothing is announced under {prefix}/ yet. Switch discovery for Home Assistant on where the devices are, "
+            f"and see that this user may read {prefix}/#",
+        )
+    return True, "MQTT discovery", f"{len(found)} announcement{'s' if len(found) > 1 else ''} under {prefix}/"
+
+
+async def _kept(messages: "asyncio.Queue[Message]") -> Sequence[Message]:
+    """Return what the broker had kept on what was just subscribed to."""
+    found: list[Message] = []
+    end = asyncio.get_running_loop().time() + _PATIENCE
+    with suppress(TimeoutError):  # it has gone quiet
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            async with asyncio.timeout(min(_QUIET, left)):
+                found.append(await messages.get())
+    return found
