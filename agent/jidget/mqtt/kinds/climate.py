@@ -34,14 +34,12 @@ class Climate(Thermostat):
         super().__init__(config, templates, coldest=7.0, hottest=35.0, initial=21.0)
         self._add_temperatures()
         self._modes = self._list("modes", _MODES)
-        self.mode(_mode_slot("mode", "", "mode"), self._modes, assumed="off", always=True)
+        self.mode(_slot("mode", "", "mode"), self._modes, assumed="off", always=True)
         self._add_action()
-        self.mode(_mode_slot("fan", "fan_mode", "fan_mode"), self._list("fan_modes", _FANS), assumed="low")
+        self.mode(_slot("fan", "fan_mode", "fan_mode"), self._list("fan_modes", _FANS), assumed="low")
         self._add_preset()
         for name in ("swing", "swing_horizontal"):
-            self.mode(
-                _mode_slot(name, f"{name}_mode", f"{name}_mode"), self._list(f"{name}_modes", _SWINGS), assumed="off"
-            )
+            self.mode(_slot(name, f"{name}_mode", f"{name}_mode"), self._list(f"{name}_modes", _SWINGS), assumed="off")
         self._add_humidities()
         self.parts = temperature_parts(self.parts)
         self.actions = self.power_actions() or self._mode_actions()
@@ -65,20 +63,11 @@ class Climate(Thermostat):
             template="current_temperature_template",
         )
         self.temperature(current, always=True)
-        for part, attribute, name in (
-            ("target", "temperature", "temperature"),
-            ("target_low", "target_temp_low", "temperature_low"),
-            ("target_high", "target_temp_high", "temperature_high"),
-        ):
-            slot = Slot(
-                part=part,
-                attribute=attribute,
-                teller=f"{name}_state_topic",
-                template=f"{name}_state_template",
-                setter=f"{name}_command_topic",
-                maker=f"{name}_command_template",
-            )
-            self.temperature(slot, assumed=self.initial)
+        self.temperature(_slot("target", "temperature", "temperature"), assumed=self.initial)
+        ends = [_slot(f"target_{end}", f"target_temp_{end}", f"temperature_{end}") for end in ("low", "high")]
+        ranged = any(self.has(end) for end in ends)  # then both are shown
+        for end in ends:
+            self.temperature(end, assumed=self.initial, always=ranged)
 
     def _add_action(self) -> None:
         slot = Slot(part="action", attribute="hvac_action", teller="action_topic", template="action_template")
@@ -124,6 +113,11 @@ class Climate(Thermostat):
             )
             self.humidity(target, minimum, maximum)
 
+    def powered_off(self) -> None:
+        """Assume the mode `off` of an optimistic one."""
+        if self._optimistic:
+            self.take("mode", "off")
+
     def _mode_actions(self) -> tuple[EntityAction, ...]:
         """Return turning on and off by a mode, for devices without a topic for it."""
         if self.keys.command_topic("mode_command_topic") is None:
@@ -146,7 +140,7 @@ class Climate(Thermostat):
         )
 
 
-def _mode_slot(part: str, attribute: str, name: str) -> Slot:
+def _slot(part: str, attribute: str, name: str) -> Slot:
     return Slot(
         part=part,
         attribute=attribute,

@@ -159,6 +159,10 @@ class LightEntity(MqttEntity):
             WriteRefused: a template of its publisher's failed.
         """
 
+    def fit(self, wish: Wish) -> Wish:
+        """Return the wish as the schema wants it."""
+        return wish
+
     def assumed(self, name: str) -> bool:  # noqa: ARG002  # the basic schema has a topic for each
         """Whether what was sent is taken to be so at once: for `on`, `mode`, or a field of `Look`."""
         return self.assumes()
@@ -179,7 +183,7 @@ class LightEntity(MqttEntity):
         """Return what setting a part means; None for "off"."""
         match part:
             case "":
-                return Wish() if value else None
+                return self._wish_of() if value else None
             case "brightness":
                 return self._wish_of(brightness=float(value))
             case "color_temp":
@@ -223,7 +227,7 @@ class LightEntity(MqttEntity):
             transition=transition,
             flash=flash,
         )
-        suited = self.can.suited(wish, self.look.brightness)
+        suited = self.fit(self.can.suited(wish, self.look.brightness))
         if color is not None or color_temp is not None:
             self._asked = Asked(wish=suited, color=color, kelvin=color_temp)
         return suited
@@ -244,7 +248,7 @@ class LightEntity(MqttEntity):
                 setattr(look, space, color)
                 if self.assumed("mode"):
                     look.mode = "color_temp" if space == "kelvin" else space
-        if wish.white is not None and self.assumed("brightness"):
+        if wish.white is not None and self.assumed("white"):
             look.brightness = wish.white
             if self.assumed("mode"):
                 look.mode = "white"

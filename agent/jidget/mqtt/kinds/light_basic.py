@@ -1,6 +1,7 @@
 """Lights with a topic for each thing (`schema: basic`, the default), as Tasmota and many firmwares of their own do."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jidget.mqtt.entity import BadConfig
@@ -50,10 +51,9 @@ class BasicLight(LightEntity):
 
     def _listen(self, name: str, take: Callable[[str], bool]) -> None:
         def heard(text: str) -> bool:
-            if not text or not take(text):
-                return False
-            self.refresh()
-            return True
+            told = bool(text) and take(text)
+            self.refresh()  # nonsense may still have told the colour mode
+            return told
 
         self.listen(f"{name}_state_topic", heard, f"{name}_value_template", keep=True)
 
@@ -88,11 +88,9 @@ class BasicLight(LightEntity):
         return True
 
     def _told_temperature(self, text: str) -> bool:
+        self._tell_mode("color_temp")  # as Home Assistant does, before it looks at the number
         number = parse_number(text)
-        if not isinstance(number, int) or not self.take_kelvin(number):
-            return False
-        self._tell_mode("color_temp")
-        return True
+        return isinstance(number, int) and self.take_kelvin(number)
 
     def _told_effect(self, text: str) -> bool:
         self.look.effect = text
@@ -149,10 +147,18 @@ class BasicLight(LightEntity):
         """Whether what was sent is taken to be so at once: each thing has a topic of its own that may tell."""
         if name == "on":
             return self.assumes()
-        if name == "brightness":
+        if name in {"brightness", "white"}:
             teller = "brightness_state_topic" if self._has("brightness_command_topic") else "rgb_state_topic"
-            return self.dims and self.assumes(teller)
+            return (self.dims or name == "white") and self.assumes(teller)
         return self.assumes(f"{ {'mode': 'color_mode', 'kelvin': 'color_temp'}.get(name, name) }_state_topic")
+
+    def fit(self, wish: Wish) -> Wish:
+        """Return the wish with a brightness where that is what turns the light on."""
+        told = wish.brightness is not None or wish.white is not None
+        held = not self._has("brightness_command_topic") and any((wish.rgb, wish.rgbw, wish.rgbww))  # by the colour
+        if self._first == "brightness" and not told and not held:
+            return replace(wish, brightness=self.look.brightness or FULL)
+        return wish
 
     def turn_on(self, wish: Wish) -> Sequence[Publish]:
         """Return a message for each thing wished, with "on" before or after them, or brightness instead of it."""
@@ -160,8 +166,6 @@ class BasicLight(LightEntity):
         brightness = wish.brightness
         if self._first == "first":
             sent.append(self.publish("command_topic", self._on, ""))
-        elif self._first == "brightness" and brightness is None and wish.white is None:
-            brightness = self.look.brightness or FULL
         for space in _SPACES:
             color = getattr(wish, space)
             if color is not None:

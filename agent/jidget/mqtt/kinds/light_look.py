@@ -211,7 +211,8 @@ class Abilities:
         if "xy" in self.modes:
             return replace(wish, xy=xy)
         if self.tinted:
-            return replace(wish, kelvin=max(1, colors.xy_to_kelvin(*xy)))
+            kelvin = colors.xy_to_kelvin(*xy)
+            return replace(wish, kelvin=kelvin if kelvin > 0 else self.coldest)  # there is none for blue and purple
         return wish
 
     def mode_of(self, look: Look) -> str:

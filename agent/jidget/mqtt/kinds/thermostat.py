@@ -75,18 +75,18 @@ class Thermostat(MqttEntity):
 
     def temperature(self, slot: Slot, *, assumed: float | None = None, always: bool = False) -> None:
         """Add a temperature if the device has it; where nobody tells it, `assumed`. `always` shows its attribute."""
-        if always or self._has(slot):
+        if always or self.has(slot):
             self._add(slot, assumed)
         self._number(slot, temperature=True, unit=Unit.CELSIUS, minimum=self.minimum, maximum=self.maximum)
 
     def humidity(self, slot: Slot, minimum: float, maximum: float) -> None:
         """Add a relative humidity if the device has it."""
-        if self._has(slot):
+        if self.has(slot):
             self._add(slot, None)
         self._number(slot, temperature=False, unit=Unit.RELATIVE_HUMIDITY, minimum=minimum, maximum=maximum)
 
     def _number(self, slot: Slot, *, temperature: bool, minimum: float, maximum: float, unit: Unit) -> None:
-        if not self._has(slot):
+        if not self.has(slot):
             return
         settable = self._settable(slot)
         limits: dict[str, Any] = {"minimum": minimum, "maximum": maximum} if settable else {}
@@ -95,11 +95,11 @@ class Thermostat(MqttEntity):
 
         def heard(text: str) -> bool:
             if text == NULL:
-                return self._take(slot, None)
+                return self.take(slot.part, None)
             number = parse_number(text)
             if number is None:
                 return False
-            return self._take(slot, self._celsius(float(number)) if temperature else whole(number))
+            return self.take(slot.part, self._celsius(float(number)) if temperature else whole(number))
 
         self._listen(slot, heard)
 
@@ -117,9 +117,9 @@ class Thermostat(MqttEntity):
         Where nobody tells it, it is `assumed`; `reset` is what null means; `always` shows its attribute.
         """
         names = tuple(dict.fromkeys(options))
-        if always or self._has(slot):
+        if always or self.has(slot):
             self._add(slot, assumed)
-        if not self._has(slot):
+        if not self.has(slot):
             return
         self._options[slot.part] = names
         if names:
@@ -127,8 +127,8 @@ class Thermostat(MqttEntity):
 
         def heard(text: str) -> bool:
             if text == NULL:
-                return self._take(slot, reset)
-            return text in names and self._take(slot, text)
+                return self.take(slot.part, reset)
+            return text in names and self.take(slot.part, text)
 
         self._listen(slot, heard)
 
@@ -136,7 +136,7 @@ class Thermostat(MqttEntity):
         self._slots[slot.part] = slot
         self.now[slot.part] = assumed if self.assumes(slot.teller) else None
 
-    def _has(self, slot: Slot) -> bool:
+    def has(self, slot: Slot) -> bool:
         """Whether the device has it: a topic to set it, or one that tells it."""
         return self._settable(slot) or self.keys.text(slot.teller) is not None
 
@@ -147,9 +147,10 @@ class Thermostat(MqttEntity):
         own = self.keys.text(slot.template) is not None
         self.listen(slot.teller, take, slot.template if own else "value_template")
 
-    def _take(self, slot: Slot, value: Scalar | None) -> bool:
-        self.now[slot.part] = value
-        self._told.add(slot.part)
+    def take(self, part: str, value: Scalar | None) -> bool:
+        """Take what was told or is assumed; return True."""
+        self.now[part] = value
+        self._told.add(part)
         self.refresh()
         return True
 
@@ -205,24 +206,25 @@ class Thermostat(MqttEntity):
         """Assume what no topic tells."""
         slot = self._slots[part]
         if self.assumes(slot.teller):
-            self._take(slot, value)
+            self.take(slot.part, value)
 
     def power_actions(self) -> tuple[EntityAction, ...]:
         """Return turning on and off by a topic of its own; none if there is no such topic."""
         if self.keys.command_topic("power_command_topic") is None:
             return ()
         on, off = self.keys.text("payload_on", "ON"), self.keys.text("payload_off", "OFF")
-        switch_off = EntityAction(
-            name="turn_off", summary="Switch it off", plan=lambda: self._power(off), done=self._powered_off
+        return (
+            EntityAction(name="turn_on", summary="Switch it on", plan=lambda: self._power(on)),
+            EntityAction(
+                name="turn_off", summary="Switch it off", plan=lambda: self._power(off), done=self.powered_off
+            ),
         )
-        return EntityAction(name="turn_on", summary="Switch it on", plan=lambda: self._power(on)), switch_off
 
     def _power(self, payload: str) -> Sequence[Publish]:
         return (self.publish("power_command_topic", payload, "power_command_template"),)
 
-    def _powered_off(self) -> None:
-        if self.keys.flag("optimistic") and "mode" in self._slots:
-            self._take(self._slots["mode"], "off")
+    def powered_off(self) -> None:  # a water heater keeps its mode meanwhile
+        """Take notice that it was switched off by the topic for that."""
 
 
 def temperature_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
