@@ -99,7 +99,7 @@ class App:
             thing.driver.kept = kept
         guard = Guard(self.directory, self.memory)
         self.buttons = Buttons(guard, buttons_of(config, {thing.id: thing for thing in things}))
-        self.keeper = Keeper(guard, things, on_input=self.buttons.observed)
+        self.keeper = Keeper(guard, things, on_input=self.buttons.observed, on_away=self.buttons.forget)
         self.known_password = KnownPassword(self.store, self.link.login.jid, self.link.login.password)
         self.commands = Commands(
             self.directory,
@@ -295,7 +295,7 @@ class App:
         self.interrupted.look_again()
         self.memory.catch_up()
         for kept in self.kept:
-            kept.flush()
+            kept.catch_up()
         self.local.look_again()
 
     def _remarks(self) -> Sequence[str]:

@@ -54,7 +54,7 @@ async def test_what_is_on_when_the_agent_is_killed_goes_off_on_its_deadline_and_
         await until(lambda: values(file) == ["false", "true", "false"])
         # Before the hardware was read, and before there could be a link.
         assert agent.said.count("logged in to") <= 1
-        assert "its time was over when the agent started" in agent.said
+        await until(lambda: "its time was over when the agent started" in agent.said)
         await agent.tells("READY=1")
         assert len(values(file)) == 3
 

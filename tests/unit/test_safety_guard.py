@@ -325,6 +325,8 @@ async def test_where_a_button_stands_after_it_was_away_is_no_press() -> None:
         await until_available(site.things[0], available=False)
         line.tell({"contact": True})
         await until_available(site.things[0])
+        await asyncio.sleep(0.05)
+        assert not site.presses
         line.tell({"contact": False})
         line.tell({"contact": True})
         await site.until(lambda: site.presses)

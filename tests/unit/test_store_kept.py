@@ -60,6 +60,18 @@ async def test_without_a_file_it_is_kept_until_there_is_one() -> None:
     assert facts.kept == {"kept meter": '{"total": 1}'}
 
 
+async def test_a_file_that_is_begun_anew_learns_what_the_old_one_knew() -> None:
+    facts = Facts()
+    kept = Kept(facts, "meter")
+    kept["total"] = 5
+    kept.flush()
+    facts.kept.clear()  # as where the old one was damaged and put aside
+    kept.catch_up()
+    again = Kept(facts, "meter")
+    again.wake()
+    assert dict(again) == {"total": 5}
+
+
 def test_what_cannot_be_read_is_nothing(tmp_path: Path) -> None:
     assert kept_in(tmp_path / "none.db", "meter") == {}
     (tmp_path / "garbage.db").write_bytes(b"garbage" * 1000)

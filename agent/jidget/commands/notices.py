@@ -17,7 +17,8 @@ from jidget.commands.interrupted import Messenger
 from jidget.commands.sentences import say_when
 from jidget.errors import LinkError
 from jidget.safety.buttons import Press
-from jidget.safety.output import Forced, Output
+from jidget.safety.changes import Forced
+from jidget.safety.output import Output
 from jidget.things.values import shorten, show_value
 
 log = logging.getLogger(__name__)

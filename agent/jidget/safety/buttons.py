@@ -62,6 +62,11 @@ class Buttons:
                 except asyncio.QueueFull:
                     log.warning("%s: pressed too often, %s has not answered yet", thing_id, output.thing.id)
 
+    def forget(self, thing_id: str) -> None:
+        """Take notice that an input went away: nobody knows how often it was pressed until it is back."""
+        for input_id in [input_id for input_id in self._state if input_id[0] == thing_id]:
+            del self._state[input_id]
+
     async def run(self) -> NoReturn:
         """Answer presses, those for one output one after the other, until cancelled."""
         async with asyncio.TaskGroup() as tasks:

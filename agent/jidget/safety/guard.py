@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from jidget.safety.changes import Earlier
 from jidget.safety.memory import OutputMemory, boottime
-from jidget.safety.output import Earlier, Output
+from jidget.safety.output import Output
 from jidget.things.directory import Directory
 from jidget.things.host import Thing
 from jidget.things.rules import OutputId
@@ -48,7 +49,7 @@ class Guard:
         self._now = now
         self.memory = memory
         self.clock = clock
-        self._groups: dict[str, frozenset[str]] = {}
+        self._groups: dict[str, frozenset[str]] | None = None
         self._turns: dict[str, asyncio.Lock] = {}
         self._stopping = False
         self._stops: dict[str, int] = {}
@@ -56,14 +57,12 @@ class Guard:
 
         for thing in directory:
             self._add(thing)
-        self._groups = _groups(self._turns, self.outputs)
 
     def add(self, thing: Thing) -> None:
         """Take a Thing that has come into the house since, or takes the place of one."""
         self.remove(thing.id)
         self._add(thing)
-        if thing.id not in self._groups or any(rules.interlock for rules in thing.rules.values()):
-            self._groups = _groups(self._turns, self.outputs)
+        self._groups = None  # found out when somebody wants to know: many Things come at once
 
     def remove(self, thing_id: str) -> None:
         """Let go of a Thing's outputs; whose turn it is stays, as somebody may wait for it."""
@@ -98,7 +97,10 @@ class Guard:
 
     def _locks(self, things: Iterable[Thing]) -> list[asyncio.Lock]:
         """Return what to hold, always in the same order, so that no two wait for each other."""
-        wanted = {thing_id for thing in things for thing_id in self._groups[thing.id]}
+        if self._groups is None:
+            self._groups = _groups(self._turns, self.outputs)
+        groups = self._groups
+        wanted = {thing_id for thing in things for thing_id in groups[thing.id]}
         return [self._turns[thing_id] for thing_id in sorted(wanted)]
 
     # ---- setting ----------------------------------------------------------------------------------------------------

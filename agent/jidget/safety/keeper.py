@@ -10,9 +10,10 @@ from contextlib import suppress
 from typing import NoReturn
 
 from jidget.durations import write_duration
+from jidget.safety.changes import Forced
 from jidget.safety.guard import Guard
 from jidget.safety.link_loss import LinkLoss
-from jidget.safety.output import Forced, Output
+from jidget.safety.output import Output
 from jidget.things.host import Thing
 from jidget.things.overseer import Overseer
 from jidget.things.running import NOT_YET
@@ -43,12 +44,14 @@ class Keeper(Overseer):
         things: Iterable[Thing],
         *,
         on_input: Callable[[str, Mapping[str, Scalar]], None] = lambda _t, _v: None,
+        on_away: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take who sets outputs, all Things, and who else is told what they show."""
+        """Take who sets outputs, all Things, and who else is told what they show and which of them went away."""
         self.on_forced: Callable[[Output, Forced], None] = lambda _o, _f: None
         self.on_stuck: Callable[[Output, str], None] = lambda _o, _t: None
         self.guard = guard
         self._on_input = on_input
+        self._on_away = on_away
         self._outputs: dict[str, list[Output]] = {}
         self._link = LinkLoss(guard.clock())
         self._served: dict[Output, float] = {}
@@ -306,8 +309,10 @@ class Keeper(Overseer):
             later.pending = Forced(value=later.rules.safe, why=why, by=later.past.by)
             self._look(later)
 
-    def changed(self, thing_id: str) -> None:
+    def changed(self, thing_id: str, *, available: bool) -> None:
         """Take notice that a Thing came or went."""
+        if not available:
+            self._on_away(thing_id)
         for output in self._outputs[thing_id]:
             self._look(output)
 

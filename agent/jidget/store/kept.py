@@ -35,6 +35,11 @@ class Kept(MutableMapping[str, Scalar]):
         """Take over what the store knows; to be called once it is open. What was assigned since counts more."""
         self._values = {**_read(self._facts.fact(self._name)), **self._values}
 
+    def catch_up(self) -> None:
+        """Write what the file may not have: it could not be used, or is another one now."""
+        self._dirty = self._dirty or bool(self._values)
+        self.flush()
+
     def flush(self) -> None:
         """Write what was assigned, if the store can be used."""
         if self._dirty:

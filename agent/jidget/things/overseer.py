@@ -15,7 +15,7 @@ class Overseer:
     def observed(self, thing_id: str, values: Mapping[str, Scalar], *, old: bool = False) -> None:
         """Take notice that properties have new values, before anybody else does; or `old` ones, of an unknown time."""
 
-    def changed(self, thing_id: str) -> None:
+    def changed(self, thing_id: str, *, available: bool) -> None:
         """Take notice that the Thing came or went."""
 
     def urgent(self, _thing_id: str) -> bool:

@@ -136,6 +136,7 @@ class RunningThing:
     async def run(self) -> None:
         """Keep the driver open and its values coming, for ever; failures are retried with growing, jittered pauses."""
         while True:
+            self._hurry.clear()
             try:
                 async with self._opened():
                     await self._set_first()
@@ -203,6 +204,7 @@ class RunningThing:
             raise DeviceUnavailable("it stopped telling")
         due = loop.time()
         while True:
+            self._hurry.clear()
             try:
                 async with self.lock:
                     await self._read()
@@ -224,8 +226,7 @@ class RunningThing:
         self.hurry()
 
     async def _rest(self, seconds: float) -> bool:
-        """Wait so long, or until there is a hurry; return whether there is."""
-        self._hurry.clear()
+        """Wait so long, or until there is a hurry, be it since the last attempt began; return whether there is."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await self._hurry.wait()
@@ -297,7 +298,7 @@ class RunningThing:
         return news
 
     def _tell_availability(self) -> None:
-        self.overseer.changed(self.id)
+        self.overseer.changed(self.id, available=self.availability.available)
         self.on_availability(self)
 
     async def _write_one(self, name: str, value: Scalar) -> None:
