@@ -256,6 +256,12 @@ class Guard:
         partners = (self.outputs[partner] for partner in output.rules.interlock if partner in self.outputs)
         return next((partner for partner in partners if partner.on or partner.past.on_since is not None), None)
 
+    def take_over(self, output: Output, earlier: Output) -> None:
+        """Have an output go on where the one that it takes the place of has been."""
+        output.take_over(earlier)
+        if self.memory.load(output.name) is not None:
+            self._written.add(output)
+
     def wake(self, output: Output) -> None:
         """Have an output take over what the store knows of it."""
         known = self.memory.load(output.name)

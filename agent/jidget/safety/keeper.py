@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from jidget.durations import write_duration
 from jidget.safety.changes import Forced
-from jidget.safety.guard import Guard
+from jidget.safety.guard import Guard, Objection
 from jidget.safety.link_loss import LinkLoss
 from jidget.safety.output import Output
 from jidget.things.host import Thing
@@ -89,11 +89,16 @@ class Keeper(Overseer):
 
     def add(self, thing: Thing) -> None:
         """Take a Thing that has come into the house since, or takes the place of one, before it is run."""
+        before = {output.prop.name: output for output in self._outputs.get(thing.id, ())}
         self.remove(thing.id)
         self.guard.add(thing)
         self._watch(thing)
         for output in self._outputs[thing.id]:
-            self._wake(output)
+            earlier = before.get(output.prop.name)
+            if earlier is not None and earlier.prop.kind is output.prop.kind:
+                self.guard.take_over(output, earlier)
+            else:
+                self._wake(output)
             self._look(output)
 
     def remove(self, thing_id: str) -> None:
@@ -129,6 +134,7 @@ class Keeper(Overseer):
         for output in outputs:
             if output.rules.safe is not None:
                 output.pending = Forced(value=output.rules.safe, why="stop", by=by, expected=True)
+                output.resumes_at = None
         due = [(output, output.pending) for output in outputs if output.pending is not None]
         try:
             await asyncio.gather(*(self._force(output, forced) for output, forced in due))
@@ -194,6 +200,8 @@ class Keeper(Overseer):
         while _is_kept(output):
             output.changed.clear()
             forced = self._expire(output)
+            if forced is None and await self._resume(output):
+                continue
             if forced is None:
                 failures = 0
                 self._stuck.pop(output, None)  # somebody else has seen to it
@@ -207,8 +215,24 @@ class Keeper(Overseer):
 
     def _next(self, output: Output) -> float:
         """Return for how many seconds nothing is to be done, at most."""
-        times = [when for when in (output.deadline, self._out_of_reach(output)) if when is not None]
+        resumes = output.resumes_at if output.thing.availability.available else None
+        times = [when for when in (output.deadline, self._out_of_reach(output), resumes) if when is not None]
         return min(LOOK_AGAIN, max(0.0, min(times, default=LOOK_AGAIN + self.guard.clock()) - self.guard.clock()))
+
+    async def _resume(self, output: Output) -> bool:
+        """Go back to what was commanded before the agent started, if it is time for that; return whether it was."""
+        value, when = output.past.commanded, output.resumes_at
+        if value is None or when is None or when > self.guard.clock() or not output.thing.availability.available:
+            return False
+        output.resumes_at = None
+        values = {output.prop.name: value}
+        async with self.guard.turn((output.thing,)):
+            try:
+                await self.guard.require(output.thing, values)
+                await self.guard.write(output.thing, values, by=output.past.by)
+            except (Objection, ThingUnavailable, WriteFailed, WriteRefused) as error:
+                log.warning("%s is not set back to %s: %s", output.name, show_value(output.prop, value), error)
+        return True
 
     async def _force(self, output: Output, forced: Forced) -> bool:
         """Make a change that is due; return whether it was made."""

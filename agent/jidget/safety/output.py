@@ -23,10 +23,12 @@ class Output:
         prop: which, as seen outside.
         past: what outlives the process.
         pending: a change that must still be made; None if there is none.
+        resumes_at: when it goes back to what was commanded before the agent started; None if it does not.
         changed: set when its keeper should look at it.
     """
 
-    __slots__ = ("_now", "_switched", "_unseen", "changed", "past", "pending", "prop", "thing")  # may be thousands
+    # there may be thousands
+    __slots__ = ("_now", "_switched", "_unseen", "changed", "past", "pending", "prop", "resumes_at", "thing")
 
     def __init__(self, thing: Thing, prop: Property, *, now: Callable[[], float] = time.time) -> None:
         """Take the Thing, the property, and the wall clock, which only people are shown."""
@@ -34,6 +36,7 @@ class Output:
         self.prop = prop
         self.past = Remembered()
         self.pending: Forced | None = None
+        self.resumes_at: float | None = None
         self.changed = asyncio.Event()
         self._now = now
         self._switched: deque[float] | None = None
@@ -172,6 +175,7 @@ class Output:
         elif self.is_on(value):
             past.until = at + span if span is not None else None
         past.commanded, past.by = value, by
+        self.resumes_at = None
         if dropped is not None:
             self.pending = None
         return earlier
@@ -239,11 +243,14 @@ class Output:
         if self.deadline is not None and self.deadline <= at:
             over = True
         if not over and self.rules.restore and past.commanded is not None and self._fits(past.commanded):
+            why = 'on_start is "restore"'
+            if self.is_on(past.commanded) and self.rules.min_off:
+                self._wait_to_resume(at)
+                return
             if not self.is_on(past.commanded):
                 past.on_since = past.until = None
             elif past.on_since is None:
                 past.on_since = at
-            why = 'on_start is "restore"'
             self.pending = Forced(value=past.commanded, why=why, by=past.by, expected=True, restores=True)
             self._unseen = self.is_on(past.commanded)
         elif self.rules.safe is not None:
@@ -251,6 +258,20 @@ class Output:
             self.pending = Forced(value=self.rules.safe, why=why, by=past.by, expected=not over)
         elif over and past.before is not None:
             self.pending = Forced(value=past.before, why="its time is over", by=past.by)
+
+    def _wait_to_resume(self, at: float) -> None:
+        """Stay off for `min_off` before going back on: nobody knows for how long it has been off."""
+        if self.past.until is None:  # what was set for a while is over sooner than it would be back
+            self.resumes_at = at + self.rules.min_off
+        safe = self.rules.safe
+        if safe is not None:
+            why = f"the agent started, and min_off is {write_duration(self.rules.min_off)}"
+            self.pending = Forced(value=safe, why=why, by=self.past.by, expected=True, lasting=self.resumes_at is None)
+
+    def take_over(self, other: "Output") -> None:
+        """Go on where the output of the Thing that this one takes the place of has been."""
+        self.past, self.pending, self.resumes_at = other.past, other.pending, other.resumes_at
+        self._switched, self._unseen = other._switched, other._unseen
 
     def made(self, forced: Forced, at: float) -> None:
         """Note that a pending change was made, as far as the device tells."""
