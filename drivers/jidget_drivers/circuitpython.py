@@ -37,7 +37,9 @@ class CircuitPython(Sensor[CircuitPythonOptions]):
     def __init__(self, options: CircuitPythonOptions) -> None:
         super().__init__(options)
         require(options.class_)
-        self.properties = tuple(spec.declared(name) for name, spec in options.properties.items())
+        self.properties = tuple(
+            spec.declared(name, writable=spec.writable) for name, spec in options.properties.items()
+        )
         self._device: Device | None = None
 
     async def open(self) -> None:

@@ -3,12 +3,12 @@
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from jidget_drivers.configured_properties import ConfiguredProperty
 from jidget_drivers.driver import DriverOptions
-from jidget_drivers.properties import Kind, Property
+from jidget_drivers.properties import Kind
 from jidget_drivers.serial_port import check_port
-from jidget_drivers.units import Unit, parse_unit
 
 Bus = Literal["i2c", "spi", "uart", "pin", "none"]
 Constant = bool | int | float | str | list[bool | int | float | str]
@@ -36,31 +36,26 @@ def _check_path(text: str) -> str:
     return text
 
 
-def _unit(value: object) -> object:
-    return parse_unit(value) if isinstance(value, str) else value
-
-
 PinName = Annotated[str, AfterValidator(_check_pin)]
 
 
-class AttributeProperty(DriverOptions):
-    """One property: which attribute it is, and what that holds."""
+class Attribute(DriverOptions):
+    """Where a value is in an object of the class."""
 
     attribute: Annotated[str, AfterValidator(_check_path)] | None = Field(
         default=None,
         description="Attribute of the class that has the value; of a tuple or a dict a part, such as acceleration.0 or "
         "read.pm25 env. A method is called, without arguments. Left out: the name of the property.",
     )
-    type: Kind = Field(default=Kind.NUMBER, description="Type of its values.")
-    unit: Annotated[Unit | None, BeforeValidator(_unit)] = Field(
-        default=None, description="Unit of a number or integer: a SenML symbol or a usual spelling, such as Cel or °C."
-    )
-    label: str = Field(default="", description="What people call it.")
-    description: str = Field(default="", description="One line about it.")
-    min: float | None = Field(default=None, description="Least value that makes sense; below, a reading is invalid.")
-    max: float | None = Field(default=None, description="Greatest value that makes sense, likewise.")
-    options: tuple[str, ...] = Field(default=(), description="Values of an enum.")
-    precision: int | None = Field(default=None, ge=0, le=9, description="Decimals shown.")
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """Return the attribute of the property `name`, and what to take of its value, outermost first."""
+        return tuple((self.attribute or name).split("."))
+
+
+class AttributeProperty(ConfiguredProperty, Attribute):
+    """One property: which attribute it is, and what that holds."""
+
     scale: float = Field(
         default=1.0,
         allow_inf_nan=False,
@@ -68,34 +63,8 @@ class AttributeProperty(DriverOptions):
     )
     writable: bool = Field(default=False, description="Whether it can be set.")
 
-    def path(self, name: str) -> tuple[str, ...]:
-        """Return the attribute of the property `name`, and what to take of its value, outermost first."""
-        return tuple((self.attribute or name).split("."))
-
-    def declared(self, name: str) -> Property:
-        """Return it as the driver declares it, under `name`.
-
-        Raises:
-            ValueError: the name or the settings contradict each other.
-        """
-        return Property(
-            name=name,
-            kind=self.type,
-            unit=self.unit,
-            label=self.label,
-            description=self.description,
-            writable=self.writable,
-            minimum=self.min,
-            maximum=self.max,
-            options=self.options,
-            precision=self.precision,
-        )
-
     @model_validator(mode="after")
-    def _agree(self) -> Self:
-        self.declared("x")  # its own contradictions
-        if self.type not in (Kind.NUMBER, Kind.INTEGER) and (self.min, self.max) != (None, None):
-            raise ValueError(f"a {self.type} has no min or max")
+    def _can_be_converted_and_set(self) -> Self:
         if self.scale == 0:
             raise ValueError("scale: 0 would make every value the same")
         if self.scale != 1 and self.type is not Kind.NUMBER:

@@ -20,7 +20,7 @@ from jidget_drivers.errors import DeviceUnavailable, DriverError, InvalidReading
 from jidget_drivers.extraction import SearchedProperty, extract
 from jidget_drivers.option_types import Duration, LocalPath
 from jidget_drivers.properties import Scalar
-from jidget_drivers.serial_line_values import write_line
+from jidget_drivers.text_values import write_value
 
 
 def _check_argument(text: str) -> str:
@@ -126,7 +126,7 @@ class Exec(Sensor[ExecOptions]):
         if spec.write is None:
             raise WriteRefused(f"{name} cannot be set: it has no write")
         words = spec.words
-        arguments = [write_line(argument, self._declared[name], value, words).decode() for argument in spec.write[1:]]
+        arguments = [write_value(argument, self._declared[name], value, words).decode() for argument in spec.write[1:]]
         for before, after in zip(spec.write[1:], arguments, strict=True):
             if isinstance(value, str) and after.startswith("-") and not before.startswith("-"):
                 raise WriteRefused(f"{name}: {spec.write[0]} would take {value!r} for an option")

@@ -4,27 +4,21 @@ A property is the whole text, or what is at a path in its JSON (RFC 8259; paths 
 what a pattern finds in one of its lines.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, NoReturn, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from jidget_drivers.driver import DriverOptions
+from jidget_drivers.configured_properties import PropertyInText
 from jidget_drivers.errors import InvalidReading
-from jidget_drivers.properties import Kind, Property, Scalar
-from jidget_drivers.serial_line_options import LONGEST_SEARCHED
-from jidget_drivers.serial_line_pattern import PatternText
-from jidget_drivers.serial_line_values import Nonsense, read_value, shorten
-from jidget_drivers.units import Unit, parse_unit
+from jidget_drivers.json_values import NotThere, look_up, parse_json
+from jidget_drivers.properties import Property, Scalar
+from jidget_drivers.safe_patterns import LONGEST_SEARCHED, PatternText
+from jidget_drivers.text_values import Nonsense, read_value, shorten
 
 _MOST_KEYS = 8
 """Keys that a message names when the wanted one is not there."""
-
-
-def _unit(value: object) -> object:
-    return parse_unit(value) if isinstance(value, str) else value
 
 
 def _check_key(key: str) -> str:
@@ -35,59 +29,12 @@ def _check_key(key: str) -> str:
     return key
 
 
-class ExtractedProperty(DriverOptions):
+class ExtractedProperty(PropertyInText):
     """One property: what it is, and where in the text it stands."""
 
-    type: Kind = Field(default=Kind.NUMBER, description="Type of its values.")
-    unit: Annotated[Unit | None, BeforeValidator(_unit)] = Field(
-        default=None, description="Unit of a number or integer: a SenML symbol or a usual spelling, such as Cel or °C."
-    )
-    label: str = Field(default="", description="What people call it.")
-    description: str = Field(default="", description="One line about it.")
-    min: float | None = Field(default=None, description="Least value that makes sense; below, a reading is invalid.")
-    max: float | None = Field(default=None, description="Greatest value that makes sense, likewise.")
-    options: tuple[str, ...] = Field(default=(), description="Values of an enum.")
-    precision: int | None = Field(default=None, ge=0, le=9, description="Decimals shown and written.")
-    on: str = Field(default="", description="What means true, read and written. Left out: 1, on, true or yes; 1.")
-    off: str = Field(default="", description="What means false, likewise. Left out: 0, off, false or no; 0.")
     key: Annotated[str, Field(min_length=1), AfterValidator(_check_key)] | None = Field(
         default=None, description="Path of its value in JSON: sensors.0.temp, or a pointer: /sensors/0/temp."
     )
-
-    @property
-    def words(self) -> tuple[str, str]:
-        """Return what means true and false; empty for the usual."""
-        return self.on, self.off
-
-    def declared(self, name: str, *, writable: bool = False) -> Property:
-        """Return it as the driver declares it, under `name`.
-
-        Raises:
-            ValueError: the name or the settings contradict each other.
-        """
-        return Property(
-            name=name,
-            kind=self.type,
-            unit=self.unit,
-            label=self.label,
-            description=self.description,
-            writable=writable,
-            minimum=self.min,
-            maximum=self.max,
-            options=self.options,
-            precision=self.precision,
-        )
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        self.declared("x")  # its own contradictions
-        if self.words != ("", "") and self.type is not Kind.BOOLEAN:
-            raise ValueError(f"on and off are for a boolean; this is a {self.type}")
-        if self.on and self.on.casefold() == self.off.casefold():
-            raise ValueError(f"on and off are the same: {self.on!r}")
-        if self.type not in (Kind.NUMBER, Kind.INTEGER) and (self.min, self.max) != (None, None):
-            raise ValueError(f"a {self.type} has no min or max")
-        return self
 
 
 class SearchedProperty(ExtractedProperty):
@@ -117,11 +64,11 @@ def extract(specs: Mapping[str, ExtractedProperty], declared: Mapping[str, Prope
     Raises:
         InvalidReading: one of them is not there or no value it may have; the text names it.
     """
-    document = parse_json(text) if any(spec.key is not None for spec in specs.values()) else None
+    document = _parse(text) if any(spec.key is not None for spec in specs.values()) else None
     values: dict[str, Scalar] = {}
     for name, spec in specs.items():
         if spec.key is not None:
-            raw = look_up(name, document, spec.key)
+            raw = _find(name, document, spec.key)
         elif isinstance(spec, SearchedProperty) and spec.pattern is not None:
             raw = _search(name, spec.pattern, text)
         else:
@@ -133,39 +80,28 @@ def extract(specs: Mapping[str, ExtractedProperty], declared: Mapping[str, Prope
     return values
 
 
-def parse_json(text: str) -> object:
-    """Return the document in `text`.
-
-    Raises:
-        InvalidReading: it is no JSON; also NaN and Infinity, which Python would take (RFC 8259, 6).
-    """
+def _parse(text: str) -> object:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         begin = shorten(text.strip()) if text.strip() else "nothing"
         raise InvalidReading(f"it is no JSON ({error}): {begin}") from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
-
-
-def look_up(name: str, document: object, key: str) -> object:
+def _find(name: str, document: object, key: str) -> object:
     """Return what is at `key`, for the property `name`.
 
     Raises:
         InvalidReading: nothing is there, or null.
     """
-    for step in _steps(key):
-        if isinstance(document, dict) and step in document:
-            document = document[step]
-        elif isinstance(document, list) and re.fullmatch("[0-9]{1,9}", step) and int(step) < len(document):
-            document = document[int(step)]
-        else:
-            raise InvalidReading(f"{name}: the JSON has no {key}: instead of {step!r} there is {_say_keys(document)}")
-    if document is None:
+    try:
+        found = look_up(document, _steps(key))
+    except NotThere as error:
+        there = _say_keys(error.instead)
+        raise InvalidReading(f"{name}: the JSON has no {key}: instead of {error.step!r} there is {there}") from None
+    if found is None:
         raise InvalidReading(f"{name}: {key} is null: there is no value now")
-    return document
+    return found
 
 
 def _steps(key: str) -> list[str]:

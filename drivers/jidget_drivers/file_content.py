@@ -17,7 +17,7 @@ from jidget_drivers.errors import DeviceUnavailable, InvalidReading, WriteRefuse
 from jidget_drivers.extraction import SearchedProperty, extract
 from jidget_drivers.option_types import Duration, LocalPath, write_duration
 from jidget_drivers.properties import Scalar
-from jidget_drivers.serial_line_values import write_line
+from jidget_drivers.text_values import write_value
 
 MOST_CONTENT = 65536
 """Bytes that a file may have."""
@@ -81,7 +81,7 @@ class FileContent(Sensor[FileOptions]):
         spec = self.options.properties[name]
         if not spec.writable:
             raise WriteRefused(f"{name} cannot be set: it is not writable")
-        data = write_line("{value}\n", self._declared[name], value, spec.words)
+        data = write_value("{value}\n", self._declared[name], value, spec.words)
         await self.in_thread(_replace if self.options.replace else _overwrite, self.options.path, data)
 
 

@@ -1,16 +1,16 @@
 """What a pulse meter counts: the options of `gpio-counter`, and which unit a rate has."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from jidget_drivers.driver import DriverOptions
 from jidget_drivers.gpio import PIN_DESCRIPTION, PinName
 from jidget_drivers.gpio_pulses import Edge
-from jidget_drivers.option_types import Duration
+from jidget_drivers.option_types import Duration, UnitName
 from jidget_drivers.properties import Kind
-from jidget_drivers.units import Unit, parse_unit
+from jidget_drivers.units import Unit
 
 # What is counted, how fast that can be told, and what one of it per second is then. The first is the default.
 _RATES: dict[Unit, dict[Unit, float]] = {
@@ -28,10 +28,6 @@ _RATES: dict[Unit, dict[Unit, float]] = {
 }
 _LEAST_DECIMALS = 3
 _MOST_DECIMALS = 9
-
-
-def _unit(value: object) -> object:
-    return parse_unit(value) if isinstance(value, str) else value
 
 
 class GpioCounterOptions(DriverOptions):
@@ -57,12 +53,12 @@ class GpioCounterOptions(DriverOptions):
         description="What one pulse stands for, in `unit`: 10 for a water meter with 10 litres per pulse, 0.001 for an "
         "electricity meter with 1000 pulses per kWh.",
     )
-    unit: Annotated[Unit, BeforeValidator(_unit)] = Field(
+    unit: UnitName = Field(
         default=Unit.COUNT,
         description=f"Unit of the total: one of {', '.join(_RATES)}. Wind: metres of wind per pulse, so that the rate "
         "is m/s.",
     )
-    rate_unit: Annotated[Unit | None, BeforeValidator(_unit)] = Field(
+    rate_unit: UnitName | None = Field(
         default=None,
         description="Unit of the rate, which gives its time base, such as W or kW for kWh, 1/s or 1/min for count. "
         f"Left out: {', '.join(next(iter(rates)) + ' for ' + unit for unit, rates in _RATES.items())}.",

@@ -5,9 +5,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from jidget_drivers.driver import DriverOptions, Sensor
-from jidget_drivers.errors import DeviceUnavailable
-from jidget_drivers.gpio import EXTRA, PIN_DESCRIPTION, PinName, claim, pin_errors, require_gpiozero, stay
+from jidget_drivers.gpio import pin_errors
+from jidget_drivers.gpio_output_pin import OutputPin, OutputPinOptions
 from jidget_drivers.option_types import Duration
 from jidget_drivers.properties import Property, Scalar
 from jidget_drivers.units import Unit
@@ -18,10 +17,9 @@ SERVO_FREQUENCY = 50.0
 """Hz; one pulse in 20 ms is what hobby servos expect."""
 
 
-class GpioPwmOptions(DriverOptions):
+class GpioPwmOptions(OutputPinOptions):
     """Which pin, and what it drives."""
 
-    pin: PinName = Field(description=PIN_DESCRIPTION)
     frequency: float | None = Field(
         default=None, ge=0.1, le=10_000, description="Cycles per second, in Hz. Left out: 100, or 50 for a servo."
     )
@@ -53,7 +51,7 @@ class GpioPwmOptions(DriverOptions):
         return self.frequency or (SERVO_FREQUENCY if self.servo else DIMMER_FREQUENCY)
 
 
-class GpioPwm(Sensor[GpioPwmOptions]):
+class GpioPwm(OutputPin[GpioPwmOptions]):
     """A GPIO pin that is dimmed: an LED strip, a fan, a heater mat, a servo.
 
     With `min_pulse` and `max_pulse` it is a servo: 0 % is the one end of its way, 100 % the other. A servo gets no
@@ -76,7 +74,7 @@ class GpioPwm(Sensor[GpioPwmOptions]):
             "what lies between is what its pulses were set to.",
         ),
     )
-    extra = EXTRA
+    driver_name = "gpio-pwm"
     wiring = (
         "The pin drives a few mA at 3.3 V: connect the gate of a logic-level MOSFET, a driver board, or a servo's "
         "signal wire; never a motor or a strip itself. Feed servos and fans from a supply of their own and join the "
@@ -87,34 +85,16 @@ class GpioPwm(Sensor[GpioPwmOptions]):
     )
 
     def __init__(self, options: GpioPwmOptions) -> None:
-        super().__init__(options)
-        require_gpiozero("gpio-pwm")
-        self._device: Any = None
+        super().__init__(options, off=options.active_low)
 
-    async def open(self) -> None:
-        """Make the pin an output that is off; if it still is an output of an earlier opening, leave it as it is."""
-        await self.close()
-        self._device = claim(self.options.pin)
-        pin = self._device.pin
-        pin.close = stay
-        with pin_errors(self.options.pin):
-            if pin.function != "output":
-                pin.output_with_state(self.options.active_low)
-
-    async def close(self) -> None:
-        """Stop the pulses and let go of the pin in this process; it stays an output, off unless it was fully on."""
-        device, self._device = self._device, None
-        if device is not None:
-            with pin_errors(self.options.pin):
-                try:
-                    if device.pin.frequency is not None:
-                        self._hold(device.pin, on=False)
-                finally:
-                    device.close()
+    def let_go(self, pin: Any) -> None:
+        """Stop the pulses: off, unless it was fully on."""
+        if pin.frequency is not None:
+            self._hold(pin, on=False)
 
     async def read(self) -> Mapping[str, Scalar]:
         """Return the level; none of a servo that has not been told to go anywhere."""
-        pin = self._pin()
+        pin = self.pin
         with pin_errors(self.options.pin):
             if pin.frequency is None:
                 on = bool(pin.state) != self.options.active_low
@@ -123,7 +103,7 @@ class GpioPwm(Sensor[GpioPwmOptions]):
 
     async def write(self, name: str, value: Scalar) -> None:  # noqa: ARG002  # the only property
         """Drive the pin. Fully on and fully off need no pulses: the pin is held."""
-        pin = self._pin()
+        pin = self.pin
         share = self._share(float(value))
         with pin_errors(self.options.pin):
             if share in {0.0, 1.0}:
@@ -153,8 +133,3 @@ class GpioPwm(Sensor[GpioPwmOptions]):
             return round(share * 100, 6)
         level = (share / options.hertz - options.min_pulse) / (options.max_pulse - options.min_pulse) * 100
         return min(max(round(level, 6), 0.0), 100.0)
-
-    def _pin(self) -> Any:
-        if self._device is None:
-            raise DeviceUnavailable(f"pin {self.options.pin}: it is not open")
-        return self._device.pin

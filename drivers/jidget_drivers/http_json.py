@@ -11,7 +11,7 @@ from jidget_drivers.errors import DeviceUnavailable, DriverError, InvalidReading
 from jidget_drivers.extraction import extract
 from jidget_drivers.http_json_options import HttpJsonOptions, without_query
 from jidget_drivers.properties import Scalar
-from jidget_drivers.serial_line_values import write_line
+from jidget_drivers.text_values import write_value
 
 EXTRA = "http"
 _MOST_SECRET = 4096
@@ -89,8 +89,8 @@ class HttpJson(Sensor[HttpJsonOptions]):
         if spec.write is None:
             raise WriteRefused(f"{name} cannot be set: it has no write")
         prop, words = self._declared[name], spec.words
-        text = write_line("{value}", prop, value, words).decode()
-        body = None if spec.write.body is None else write_line(spec.write.body, prop, value, words)
+        text = write_value("{value}", prop, value, words).decode()
+        body = None if spec.write.body is None else write_value(spec.write.body, prop, value, words)
         url = spec.write.url.replace("{value}", quote(text, safe=""))
         content_type = spec.write.content_type
         try:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from jidget_drivers.driver import DriverOptions
 from jidget_drivers.extraction import ExtractedProperty
 from jidget_drivers.option_types import Duration, LocalPath
+from jidget_drivers.text_values import takes_value
 
 
 def _check_url(url: str) -> str:
@@ -49,7 +50,7 @@ class HttpWrite(DriverOptions):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if "{value}" not in self.url and not re.search(r"\{(value|json)\}", self.body or ""):
+        if "{value}" not in self.url and not takes_value(self.body or ""):
             raise ValueError("neither url nor body has {value} or {json}, so that every value would do the same")
         if self.method == "GET" and self.body is not None:
             raise ValueError("a GET has no body: write method, or put {value} into url")

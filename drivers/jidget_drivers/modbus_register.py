@@ -5,13 +5,13 @@ Tables, types and addresses as in the MODBUS Application Protocol Specification 
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictInt, model_validator
+from pydantic import Field, StrictInt, model_validator
 
 from jidget_drivers.driver import DriverOptions
+from jidget_drivers.option_types import UnitName
 from jidget_drivers.properties import Kind, Property
-from jidget_drivers.units import Unit, parse_unit
 
 ADDRESSES = 65536
 MOST_REGISTERS = 125
@@ -68,10 +68,6 @@ class Encoding(StrEnum):
 _REFERENCE_TABLES = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 
 
-def _unit(value: object) -> object:
-    return parse_unit(value) if isinstance(value, str) else value
-
-
 class Register(DriverOptions):
     """One property: where it is in the device and what it means."""
 
@@ -102,7 +98,7 @@ class Register(DriverOptions):
     )
     scale: float = Field(default=1, allow_inf_nan=False, description="value = number in the register * scale + offset.")
     offset: float = Field(default=0, allow_inf_nan=False, description="Added after scaling.")
-    unit: Annotated[Unit | None, BeforeValidator(_unit)] = Field(
+    unit: UnitName | None = Field(
         default=None, description="Unit of the value: a SenML symbol or a usual spelling, such as kWh or °C."
     )
     label: str = Field(default="", description="What people call it.")
@@ -181,7 +177,7 @@ class Register(DriverOptions):
             ValueError: the name or the settings contradict each other.
         """
         low, high = self.min, self.max
-        numeric = self.kind in (Kind.NUMBER, Kind.INTEGER)
+        numeric = self.kind.is_numeric
         precision = self.precision
         if numeric and not self.encoding.is_float:
             if self.writable:
@@ -234,7 +230,7 @@ class Register(DriverOptions):
         return self
 
     def _require_fitting_type(self, table: Table) -> None:
-        encoding, numeric = self.encoding, self.kind in (Kind.NUMBER, Kind.INTEGER)
+        encoding, numeric = self.encoding, self.kind.is_numeric
         if table.of_bits and (encoding is not Encoding.BOOL or self.bit is not None):
             raise ValueError(f'the table {table} holds single bits: type is "bool", and there is no bit to name')
         if self.bit is not None and encoding is not Encoding.BOOL:

@@ -119,8 +119,13 @@ def _say_variant(variant: Schema, definitions: Schema) -> str:
     low = variant.get("minimum", variant.get("exclusiveMinimum"))
     high = variant.get("maximum", variant.get("exclusiveMaximum"))
     if low is not None and high is not None:
-        return f"{word} from {low:g} to {high:g}"
+        return f"{word} from {_say_number(low)} to {_say_number(high)}"
     return word
+
+
+def _say_number(number: float) -> str:
+    """Write a number as people do: 4000000 and 0.5, not 4e+06 and 0.5000000000000001."""
+    return str(number) if isinstance(number, int) else f"{number:.12g}"
 
 
 def _say_default(field: Schema) -> str:
@@ -133,6 +138,6 @@ def _say_default(field: Schema) -> str:
         case str():
             return f'"{default}"'
         case float():
-            return f"{default:g}"
+            return _say_number(default)
         case _:
             return str(default)

@@ -1,10 +1,12 @@
-"""Types for the fields of driver options, so that every driver reads durations and paths the same way."""
+"""Types for the fields of driver options, so that every driver reads durations, paths and units the same way."""
 
 import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
+
+from jidget_drivers.units import Unit, parse_unit
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _FORM = re.compile(r"(\d+(?:[.,]\d+)?)\s*(ms|s|m|min|h|d)")
@@ -32,6 +34,10 @@ def write_duration(seconds: float) -> str:
     return f"{seconds * 1000:.12g}ms" if seconds else "0s"
 
 
+def _named_unit(value: object) -> object:
+    return parse_unit(value) if isinstance(value, str) else value
+
+
 def _beside_config(path: Path, info: ValidationInfo) -> Path:
     base = (info.context or {}).get("base")
     try:
@@ -51,3 +57,6 @@ Duration = Annotated[
 
 LocalPath = Annotated[Path, AfterValidator(_beside_config)]
 """A file of this machine. A relative one starts at the directory of the configuration file (context `base`)."""
+
+UnitName = Annotated[Unit, BeforeValidator(_named_unit)]
+"""A unit: written as its SenML symbol or a usual spelling."""

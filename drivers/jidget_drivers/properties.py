@@ -23,6 +23,11 @@ class Kind(StrEnum):
     STRING = "string"
     ENUM = "enum"
 
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers, which may have a unit and limits."""
+        return self in (Kind.NUMBER, Kind.INTEGER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Property:
@@ -59,7 +64,7 @@ class Property:
             raise ValueError(f"property name {self.name!r} must match {PROPERTY_ID.pattern}")
         if (self.kind is Kind.ENUM) != bool(self.options):
             raise ValueError(f"property {self.name!r}: an enum needs options, and only an enum has them")
-        if self.unit is not None and self.kind not in (Kind.NUMBER, Kind.INTEGER):
+        if self.unit is not None and not self.kind.is_numeric:
             raise ValueError(f"property {self.name!r}: a {self.kind} has no unit")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"property {self.name!r}: minimum {self.minimum} is above maximum {self.maximum}")

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from jidget_drivers.errors import DeviceUnavailable, WriteRefused
 from jidget_drivers.properties import Scalar
+from jidget_drivers.safe_patterns import SLOWEST, TooSlow, time_limit
 from jidget_drivers.serial_line_formats import make_reader
 from jidget_drivers.serial_line_options import SerialLineOptions
-from jidget_drivers.serial_line_pattern import SLOWEST, TooSlow, time_limit
 from jidget_drivers.serial_line_splitter import LineSplitter
-from jidget_drivers.serial_line_values import Nonsense, shorten, write_line
 from jidget_drivers.serial_source import SerialSource
+from jidget_drivers.text_values import Nonsense, shorten, write_value
 
 QUIET = 1.0
 """Seconds without a byte after opening, after which the first line counts as a whole one."""
@@ -52,7 +52,9 @@ class SerialLine(SerialSource[SerialLineOptions]):
 
     def __init__(self, options: SerialLineOptions) -> None:
         super().__init__(options, options.settings, options.silence)
-        self.properties = tuple(spec.declared(name) for name, spec in options.properties.items())
+        self.properties = tuple(
+            spec.declared(name, writable=spec.writable) for name, spec in options.properties.items()
+        )
         self._read_line = make_reader(options)
         self._lines = LineSplitter(options.longest_line)
         self._quiet_since: float | None = None
@@ -132,7 +134,7 @@ class SerialLine(SerialSource[SerialLineOptions]):
         """
         spec = self.options.properties[name]
         prop = next(prop for prop in self.properties if prop.name == name)
-        line = write_line(spec.write or "", prop, value, spec.words)
+        line = write_value(spec.write or "", prop, value, spec.words)
         if spec.ack is None:
             await self.send(line)
             return

@@ -1,14 +1,13 @@
 """Lines into values, for each format that `serial-line` knows. Pure."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
+from jidget_drivers.json_values import NotThere, look_up, parse_json
 from jidget_drivers.properties import Property, Scalar
 from jidget_drivers.serial_line_nmea import Sentence, degrees, parse_sentence
 from jidget_drivers.serial_line_options import LineFormat, LineProperty, SerialLineOptions
-from jidget_drivers.serial_line_values import Nonsense, read_value
+from jidget_drivers.text_values import Nonsense, read_value
 from jidget_drivers.units import Unit
 
 LineReader = Callable[[str], dict[str, Scalar]]
@@ -55,30 +54,21 @@ def _json_reader(sources: list[_Source]) -> LineReader:
         if not text.startswith(("{", "[")):
             return {}
         try:
-            document = json.loads(text, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            document = parse_json(text)
+        except ValueError as error:
             raise Nonsense(f"broken JSON: {error}") from None
-        found = ((spec, prop, _look_up(document, path)) for spec, prop, path in paths)
+        found = ((spec, prop, _find(document, path)) for spec, prop, path in paths)
         return {prop.name: read_value(prop, raw, spec.words) for spec, prop, raw in found if raw is not None}
 
     return read
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which are no JSON (RFC 8259, 6) though Python takes them."""
-    raise Nonsense(f"{name} is not a number")
-
-
-def _look_up(document: object, path: list[str]) -> object:
-    """Return what is at `path`, keys of objects and indices of arrays; None if nothing is."""
-    for step in path:
-        if isinstance(document, dict):
-            document = document.get(step)
-        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
-            document = document[int(step)]
-        else:
-            return None
-    return document
+def _find(document: object, path: list[str]) -> object:
+    """Return what is at `path`; None if nothing is."""
+    try:
+        return look_up(document, path)
+    except NotThere:
+        return None
 
 
 def _nmea_reader(sources: list[_Source]) -> LineReader:

@@ -7,7 +7,7 @@ sections "NMEA Frame Structure", "NMEA Flags in Fix and No Fix Conditions" and t
 import re
 from dataclasses import dataclass
 
-from jidget_drivers.serial_line_values import Nonsense, shorten
+from jidget_drivers.text_values import Nonsense, shorten
 from jidget_drivers.units import Unit
 
 _SENTENCE = re.compile(r"[$!]([^$!*]*)\*([0-9A-Fa-f]{2})")

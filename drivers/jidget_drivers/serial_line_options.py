@@ -2,19 +2,15 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from jidget_drivers.driver import DriverOptions
-from jidget_drivers.option_types import Duration
-from jidget_drivers.properties import Kind, Property
-from jidget_drivers.serial_line_pattern import PatternText
+from jidget_drivers.configured_properties import PropertyInText
+from jidget_drivers.option_types import Duration, UnitName
+from jidget_drivers.safe_patterns import LONGEST_SEARCHED, PatternText
 from jidget_drivers.serial_port import Flow, SerialPortOptions, SerialSettings
-from jidget_drivers.units import Unit, parse_unit
-
-LONGEST_SEARCHED = 1024
-"""Bytes of a line, at most, in which patterns are searched: what they may cost grows with a power of it."""
+from jidget_drivers.text_values import takes_value
 
 
 class LineFormat(StrEnum):
@@ -29,31 +25,16 @@ _USUAL_LONGEST = {LineFormat.REGEX: 256, LineFormat.JSON: 1024, LineFormat.NMEA:
 _SOURCES = {LineFormat.REGEX: ("group",), LineFormat.JSON: ("key",), LineFormat.NMEA: ("sentence", "field")}
 
 
-def _unit(value: object) -> object:
-    return parse_unit(value) if isinstance(value, str) else value
-
-
-class LineProperty(DriverOptions):
+class LineProperty(PropertyInText):
     """One property: what it is, where in a line it stands, and what is written to set it."""
 
-    type: Kind = Field(default=Kind.NUMBER, description="Type of its values.")
-    unit: Annotated[Unit | None, BeforeValidator(_unit)] = Field(
+    unit: UnitName | None = Field(
         default=None,
         description="Unit of a number or integer: a SenML symbol or a usual spelling, such as Cel or °C. With NMEA, "
         "lat and lon also turn degrees and minutes and the hemisphere in the next field into degrees.",
     )
-    label: str = Field(default="", description="What people call it.")
-    description: str = Field(default="", description="One line about it.")
     min: float | None = Field(default=None, description="Least value that makes sense; a line with less is ignored.")
     max: float | None = Field(default=None, description="Greatest value that makes sense, likewise.")
-    options: tuple[str, ...] = Field(default=(), description="Values of an enum.")
-    precision: int | None = Field(default=None, ge=0, le=9, description="Decimals shown and written.")
-    on: str = Field(
-        default="", description="What means true. Left out: 1, on, true and yes are read, and 1 is written."
-    )
-    off: str = Field(
-        default="", description="What means false. Left out: 0, off, false and no are read, and 0 is written."
-    )
     group: str | None = Field(default=None, description="regex: named group with its value. Left out: its own name.")
     key: str | None = Field(
         default=None,
@@ -76,45 +57,14 @@ class LineProperty(DriverOptions):
     )
     nack: PatternText | None = Field(default=None, description="Pattern of the line that refuses it.")
 
-    @property
-    def words(self) -> tuple[str, str]:
-        """Return what means true and false; empty for the usual."""
-        return self.on, self.off
-
-    def declared(self, name: str) -> Property:
-        """Return it as the driver declares it, under `name`.
-
-        Raises:
-            ValueError: the name or the settings contradict each other.
-        """
-        return Property(
-            name=name,
-            kind=self.type,
-            unit=self.unit,
-            label=self.label,
-            description=self.description,
-            writable=self.writable,
-            minimum=self.min,
-            maximum=self.max,
-            options=self.options,
-            precision=self.precision,
-        )
-
     @model_validator(mode="after")
-    def _agree(self) -> Self:
-        self.declared("x")  # its own contradictions
+    def _knows_how_it_is_set(self) -> Self:
         if self.writable != (self.write is not None):
             raise ValueError('writable = true and write = "…" go together: what is sent to set it?')
-        if self.write is not None and not re.search(r"\{(value|json)\}", self.write):
+        if self.write is not None and not takes_value(self.write):
             raise ValueError("write has neither {value} nor {json}, so that every value would send the same")
         if (self.ack and not self.writable) or (self.nack and not self.ack):
             raise ValueError("ack is for what is writable, and nack goes with an ack")
-        if (self.on or self.off) and self.type is not Kind.BOOLEAN:
-            raise ValueError(f"on and off are for a boolean; this is a {self.type}")
-        if self.on and self.on.casefold() == self.off.casefold():
-            raise ValueError(f"on and off are the same: {self.on!r}")
-        if self.type not in (Kind.NUMBER, Kind.INTEGER) and (self.min, self.max) != (None, None):
-            raise ValueError(f"a {self.type} has no min or max")
         return self
 
 

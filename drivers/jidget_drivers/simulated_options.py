@@ -1,17 +1,15 @@
 """Settings of the simulated driver: its properties and the faults it makes on purpose."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from jidget_drivers.driver import DriverOptions
-from jidget_drivers.option_types import Duration, LocalPath
+from jidget_drivers.option_types import Duration, LocalPath, UnitName
 from jidget_drivers.properties import Kind, Property, Scalar, misfit
 from jidget_drivers.simulated_faults import NONSENSE, Fault, nonsense
-from jidget_drivers.units import Unit, parse_unit
-
-NUMERIC = (Kind.NUMBER, Kind.INTEGER)
+from jidget_drivers.units import Unit
 
 
 class Waveform(StrEnum):
@@ -24,15 +22,11 @@ class Waveform(StrEnum):
     COUNTER = "counter"
 
 
-def _unit(value: object) -> object:
-    return parse_unit(value) if isinstance(value, str) else value
-
-
 class SimulatedProperty(DriverOptions):
     """One property. A writable one holds what was written to it; any other moves by its waveform."""
 
     type: Kind = Field(default=Kind.NUMBER, description="Type of its values.")
-    unit: Annotated[Unit | None, BeforeValidator(_unit)] = Field(
+    unit: UnitName | None = Field(
         default=None, description="Unit of a number or integer: a SenML symbol or a usual spelling, such as Cel or °C."
     )
     label: str = Field(default="", description="What people call it.")
@@ -81,7 +75,7 @@ class SimulatedProperty(DriverOptions):
             return None
         if self.waveform is not None:
             return self.waveform
-        return Waveform.SINE if self.type in NUMERIC else Waveform.SQUARE
+        return Waveform.SINE if self.type.is_numeric else Waveform.SQUARE
 
     @property
     def choices(self) -> tuple[Scalar, ...]:
@@ -136,7 +130,7 @@ class SimulatedProperty(DriverOptions):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        numeric = self.type in NUMERIC
+        numeric = self.type.is_numeric
         if self.writable and self.waveform:
             raise ValueError("a writable property holds what was written: leave out waveform, or writable")
         if not numeric and self.waveform not in (None, Waveform.SQUARE):

@@ -31,7 +31,7 @@ from jidget_drivers.catalogue import (
     put_between_markers,
     to_markdown,
 )
-from jidget_drivers.option_fields import FieldInfo
+from jidget_drivers.option_fields import FieldInfo, fields_of
 from jidget_drivers.simulated import Simulated
 from jidget_drivers.system import System
 
@@ -121,6 +121,22 @@ def test_a_driver_is_described_without_constructing_it() -> None:
 
 def field(key: str, kind: str, default: str = "", *, required: bool = False, description: str = "") -> FieldInfo:
     return FieldInfo(key=key, type=kind, default=default, required=required, description=description)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "default", "says"),
+    [
+        (50, 4_000_000, 9600, ("whole number from 50 to 4000000", "9600")),
+        (0.5, 2_500_000.5, 1_000_000.0, ("number from 0.5 to 2500000.5", "1000000")),
+        (0.0, 1.0, 0.1 + 0.2, ("number from 0 to 1", "0.3")),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(
+    low: float, high: float, default: float, says: tuple[str, str]
+) -> None:
+    kind = "integer" if isinstance(low, int) else "number"
+    schema = {"properties": {"x": {"type": kind, "minimum": low, "maximum": high, "default": default}}}
+    assert list(fields_of(schema)) == [field("x", *says)]
 
 
 def test_markdown_has_a_table_and_a_section_and_survives_bars() -> None:

@@ -1,4 +1,4 @@
-"""What a device writes for a value, and what is written to it. Pure."""
+"""Values as texts have them, and texts made of values: lines, files, outputs, requests. Pure."""
 
 import json
 import re
@@ -8,18 +8,20 @@ from jidget_drivers.errors import WriteRefused
 from jidget_drivers.properties import Kind, Property, Scalar, misfit
 
 TRUE = ("1", "on", "true", "yes")
-"""What is true in a line, whatever its case, unless the configuration says; the first is what is written."""
+"""What is true in a text, whatever its case, unless the configuration says; the first is what is written."""
 FALSE = ("0", "off", "false", "no")
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _LARGEST_INTEGER = 2**63 - 1
+_PLACE = re.compile(r"\{(value|json)\}")
+"""Where in a template the value goes."""
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")
 """Control characters, and what stands for bytes that are not UTF-8."""
 
 
 class Nonsense(ValueError):
-    """A line has something that is no value of a property."""
+    """A text has something that is no value of a property."""
 
 
 def read_value(prop: Property, raw: object, words: tuple[str, str] = ("", "")) -> Scalar:
@@ -77,7 +79,12 @@ def _read_integer(raw: object) -> int:
     return raw
 
 
-def write_line(template: str, prop: Property, value: Scalar, words: tuple[str, str] = ("", "")) -> bytes:
+def takes_value(template: str) -> bool:
+    """Whether `write_value` would put the value into `template`, not make the same of all values."""
+    return _PLACE.search(template) is not None
+
+
+def write_value(template: str, prop: Property, value: Scalar, words: tuple[str, str] = ("", "")) -> bytes:
     """Return the bytes that `template` makes of `value`: `{value}` as text, `{json}` as JSON.
 
     Raises:
@@ -92,7 +99,7 @@ def write_line(template: str, prop: Property, value: Scalar, words: tuple[str, s
     if isinstance(value, str) and _NOT_TEXT.search(value):
         raise WriteRefused(f"{prop.name}: a text for this device has no line ends and no control characters")
     as_json = json.dumps(value) if isinstance(value, bool | str) else text
-    return re.sub(r"\{(value|json)\}", lambda found: text if found[1] == "value" else as_json, template).encode()
+    return _PLACE.sub(lambda found: text if found[1] == "value" else as_json, template).encode()
 
 
 def _write_number(value: float, precision: int | None) -> str:
@@ -103,6 +110,6 @@ def _write_number(value: float, precision: int | None) -> str:
 
 
 def shorten(raw: object) -> str:
-    """Return what a message may hold of something that came over a line."""
+    """Return what a message may hold of something that others wrote."""
     text = repr(raw)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -16,6 +16,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+LONGEST_SEARCHED = 1024
+"""Characters of a line, at most, in which patterns are searched: what they may cost grows with a power of it."""
 SLOWEST = 0.25
 """Seconds of computing that the patterns may take for one line."""
 FEW = 16
