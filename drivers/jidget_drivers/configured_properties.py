@@ -18,8 +18,12 @@ class ConfiguredProperty(DriverOptions):
     )
     label: str = Field(default="", description="What people call it.")
     description: str = Field(default="", description="One line about it.")
-    min: float | None = Field(default=None, description="Least value that makes sense; below, a reading is invalid.")
-    max: float | None = Field(default=None, description="Greatest value that makes sense, likewise.")
+    min: float | None = Field(
+        default=None, allow_inf_nan=False, description="Least value that makes sense; below, a reading is invalid."
+    )
+    max: float | None = Field(
+        default=None, allow_inf_nan=False, description="Greatest value that makes sense, likewise."
+    )
     options: tuple[str, ...] = Field(default=(), description="Values of an enum.")
     precision: int | None = Field(default=None, ge=0, le=9, description="Decimals shown.")
 

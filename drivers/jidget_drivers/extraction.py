@@ -14,7 +14,7 @@ from jidget_drivers.configured_properties import PropertyInText
 from jidget_drivers.errors import InvalidReading
 from jidget_drivers.json_values import NotThere, look_up, parse_json
 from jidget_drivers.properties import Property, Scalar
-from jidget_drivers.safe_patterns import LONGEST_SEARCHED, PatternText
+from jidget_drivers.safe_patterns import LONGEST_SEARCHED, PatternText, TooSlow, time_limit
 from jidget_drivers.text_values import Nonsense, read_value, shorten
 
 _MOST_KEYS = 8
@@ -123,7 +123,11 @@ def _say_keys(document: object) -> str:
 def _search(name: str, pattern: str, text: str) -> str:
     compiled = re.compile(pattern)
     for line in text.splitlines():
-        found = compiled.search(line[:LONGEST_SEARCHED])
+        try:
+            with time_limit():
+                found = compiled.search(line[:LONGEST_SEARCHED])
+        except TooSlow:
+            raise InvalidReading(f"{name}: {pattern!r} takes too long on {shorten(line)}") from None
         if found is not None:
             value = found[1] if compiled.groups else found[0]
             if value is not None:

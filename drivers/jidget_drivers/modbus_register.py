@@ -102,8 +102,10 @@ class Register(DriverOptions):
         default=None, description="Unit of the value: a SenML symbol or a usual spelling, such as kWh or °C."
     )
     label: str = Field(default="", description="What people call it.")
-    min: float | None = Field(default=None, description="Least value that makes sense; below, a reading is invalid.")
-    max: float | None = Field(default=None, description="Greatest value that makes sense.")
+    min: float | None = Field(
+        default=None, allow_inf_nan=False, description="Least value that makes sense; below, a reading is invalid."
+    )
+    max: float | None = Field(default=None, allow_inf_nan=False, description="Greatest value that makes sense.")
     precision: int | None = Field(
         default=None, ge=0, le=9, description="Decimals shown. Left out: those of scale and offset, for whole types."
     )

@@ -31,8 +31,8 @@ class SimulatedProperty(DriverOptions):
     )
     label: str = Field(default="", description="What people call it.")
     writable: bool = Field(default=False, description="Whether it can be set.")
-    min: float | None = Field(default=None, description="Least value that makes sense.")
-    max: float | None = Field(default=None, description="Greatest value that makes sense.")
+    min: float | None = Field(default=None, allow_inf_nan=False, description="Least value that makes sense.")
+    max: float | None = Field(default=None, allow_inf_nan=False, description="Greatest value that makes sense.")
     options: tuple[str, ...] = Field(
         default=(), description="Values of an enum; for a string that is not writable, the texts it shows in turn."
     )

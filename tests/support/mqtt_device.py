@@ -51,7 +51,8 @@ class MqttDevice:
 
     async def _listen(self) -> None:
         async for message in self._client.messages:
-            topic, payload = str(message.topic), bytes(message.payload).decode()  # type: ignore[arg-type]  # as it came
+            topic, raw = str(message.topic), message.payload
+            payload = raw.decode() if isinstance(raw, bytes | bytearray) else str(raw)
             self.heard.append((topic, payload))
             for to, answer in self.obeys[topic](payload).items():
                 await self._client.publish(to, answer, qos=1)

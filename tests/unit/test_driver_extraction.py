@@ -97,3 +97,8 @@ def test_what_is_no_value_is_no_reading(text: str, settings: dict[str, Any], say
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         SearchedProperty.model_validate(settings)
+
+
+def test_a_pattern_that_takes_too_long_is_told_and_does_not_hang() -> None:
+    with pytest.raises(InvalidReading, match="takes too long"):
+        value_of("1" * 200, pattern=r".*\d.*\d.*\d.*\d.*\dx")

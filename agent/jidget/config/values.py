@@ -16,7 +16,8 @@ THING_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 # fmt: off
 COMMAND_WORDS = frozenset((
     "help", "status", "read", "set", "do", "stop", "all", "history", "plot", "alerts",
-    "alert", "unalert", "mute", "forget", "things", "access", "allow", "deny", "invite", "audit", "yes", "no", "on", "off",
+    "alert", "unalert", "mute", "forget", "things", "access", "allow", "deny", "invite", "audit", "yes", "no",
+    "on", "off",
 ))
 # fmt: on
 """Words that begin or make up a command: no Thing may be called by one."""

@@ -10,10 +10,10 @@ import threading
 import time
 from typing import Any
 
-from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage  # type: ignore[import-untyped,unused-ignore]
-from paho.mqtt.enums import MQTTProtocolVersion  # type: ignore[import-untyped,unused-ignore]
-from paho.mqtt.packettypes import PacketTypes  # type: ignore[import-untyped,unused-ignore]
-from paho.mqtt.properties import Properties  # type: ignore[import-untyped,unused-ignore]
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from tests.bench.peers.handshake import read_job, say, wait_for_go
 
 LIMIT = 30.0
@@ -32,13 +32,18 @@ def connect(job: Job, name: str, topic: str, on_message: Any) -> Client:
     client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
     client.tls_set(ca_certs=job["ca_file"])
     subscribed = threading.Event()
-    client.on_connect = lambda *_: client.subscribe(topic, qos=1)
+
+    def subscribe(*_: object) -> None:
+        client.subscribe(topic, qos=1)
+
+    def send_at_once(_client: Client, _userdata: object, connection: Any) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    client.on_connect = subscribe
     client.on_subscribe = lambda *_: subscribed.set()
     client.on_message = on_message
     if job["no_delay"]:
-        client.on_socket_open = lambda _client, _userdata, connection: connection.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )
+        client.on_socket_open = send_at_once
     client.connect(job["host"], job["port"])
     client.loop_start()
     if not subscribed.wait(LIMIT):
@@ -51,7 +56,7 @@ def respond(job: Job) -> None:
 
     def on_message(client: Client, _userdata: object, message: MQTTMessage) -> None:
         asked: Any = message.properties
-        properties = Properties(PacketTypes.PUBLISH)
+        properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
         properties.CorrelationData = asked.CorrelationData
         value = json.loads(message.payload)["state"]
         client.publish(asked.ResponseTopic, json.dumps({"state": value}), qos=1, properties=properties)
@@ -71,7 +76,7 @@ def call(job: Job) -> None:
     wait_for_go()
     times = []
     for number in range(job["warm_up"] + job["count"]):
-        properties = Properties(PacketTypes.PUBLISH)
+        properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
         properties.ResponseTopic, properties.CorrelationData = ANSWERS, str(number).encode()
         time.sleep(BETWEEN)
         begun = time.perf_counter()

@@ -8,7 +8,8 @@ import threading
 import time
 from typing import Any
 
-from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage  # type: ignore[import-untyped,unused-ignore]
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 from tests.bench.peers.handshake import read_job, say, wait_for_go
 from tests.bench.peers.meter import Meter
 from tests.bench.peers.workload import mqtt_message, plain_readings
