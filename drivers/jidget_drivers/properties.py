@@ -45,6 +45,8 @@ class Property:
         options: the values an enum may have.
         precision: decimals worth showing; None for as many as the value has.
         safe: the value an output goes to when nobody is in control; None where the driver knows of none.
+        event: whether a value is something that has happened: each is a reading of its own, also the same one again,
+            and none is ever repeated.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Property:
     options: tuple[str, ...] = ()
     precision: int | None = None
     safe: Scalar | None = None
+    event: bool = False
 
     def __post_init__(self) -> None:
         if not PROPERTY_ID.fullmatch(self.name):

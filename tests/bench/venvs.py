@@ -1,8 +1,11 @@
 """Environments of their own for what is measured: nothing of ours for the others, nothing of the others for us."""
 
+import fcntl
+import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from tests.bench.workers import ROOT
@@ -33,14 +36,29 @@ def gpio_python(directory: Path) -> Path:
 
 def _python(directory: Path, requirements: tuple[str, ...], *, again: bool = False) -> Path:
     python = directory / "bin" / "python"
-    marker = directory / "complete"
-    if not marker.exists():
-        _run([sys.executable, "-m", "venv", "--clear", str(directory)])
-    if again or not marker.exists():
-        extra = ["--force-reinstall", "--no-deps"] if marker.exists() else []
-        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *extra, *requirements])
-        marker.touch()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_suffix(".lock").open("w", encoding="ascii") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one process makes it, the others wait
+        _make(directory, python, requirements, again=again)
     return python
+
+
+def _make(directory: Path, python: Path, requirements: tuple[str, ...], *, again: bool) -> None:
+    marker = directory / "complete"
+    needs = json.dumps([*requirements, *_dependencies()]) if again else json.dumps(requirements)
+    there = marker.exists() and marker.read_text(encoding="utf-8") == needs
+    if not there:
+        _run([sys.executable, "-m", "venv", "--clear", str(directory)])
+    if again or not there:
+        extra = ["--force-reinstall", "--no-deps"] if there else []
+        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *extra, *requirements])
+        marker.write_text(needs, encoding="utf-8")
+
+
+def _dependencies() -> list[str]:
+    """Return what this project itself needs: with other dependencies an environment is made from the beginning."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *(need for extra in project["optional-dependencies"].values() for need in extra)]
 
 
 def _run(command: list[str]) -> None:

@@ -45,6 +45,18 @@ async def test_nothing_announced(mosquitto: Mosquitto) -> None:
     assert discovery[2].startswith("nothing is announced under test-nothing/ yet. Switch discovery")
 
 
+async def test_announced_in_other_ways(fresh_server: FreshServers) -> None:
+    broker = fresh_server(Mosquitto)
+    async with running(at(broker)) as one:
+        await one.connects()
+        for topic, payload in (("homie/car/$homie", "4.0.0"), ("tasmota/discovery/x/config", "{}")):
+            await one.session.publish(Publish(topic=topic, payload=payload, qos=1, retain=True))
+    (_, discovery) = await verdicts(at(broker))
+    assert discovery == (True, "MQTT discovery", "nothing under homeassistant/, but 1 announcement in other ways")
+    (_, discovery) = await verdicts(at(broker, formats=()))
+    assert discovery[0] is None
+
+
 async def test_under_our_own_name_it_does_not_throw_the_agent_out(fresh_server: FreshServers) -> None:
     broker = fresh_server(Mosquitto)
     config = at(broker, "jidget-barn")

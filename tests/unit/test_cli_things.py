@@ -58,6 +58,16 @@ def test_json_has_an_object_for_each_property(config: Path, capsys: pytest.Captu
     assert not any(each["discovered"] for each in told)
 
 
+def test_what_only_can_be_done_has_an_object_without_a_property() -> None:
+    button = {"name": "Identify", "kind": "button", "state": "unknown", "actions": ["identify"]}
+    told = inventory((thing("pump", relay()),), others=lambda _: [button])
+    assert [(each["property"], each["kind"], each["actions"]) for each in told] == [
+        ("state", None, []),
+        (None, "button", ["identify"]),
+    ]
+    assert told[0].keys() == told[1].keys()
+
+
 async def test_an_agent_that_runs_is_asked(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pump, away = thing("pump", relay(on=True), label="Water pump"), thing("tank", tank())
     directory = Directory((pump, away))

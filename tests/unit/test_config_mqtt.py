@@ -152,11 +152,26 @@ def test_an_unusable_password_file(problems: Problems, file: Path) -> None:
         ),
         ("exclude = ['tv: x']", 'For a name with a colon in it write "device:tv: x"'),
         ("exclude = ['kind:']", 'mqtt.exclude[0] = "kind:": not a pattern. Write a name, or parts of one with *'),
+        ("formats = ['knx']", 'mqtt.formats[0] = "knx": not one of the choices. Write "zigbee2mqtt" or "tasmota"'),
+        ("topics.pump.properties.x = { unit = 'W' }", "properties.x = {…}: neither told nor set. Write topic or"),
+        (
+            "topics.pump.properties.x.topic = 'a'\n[things.pump]\ndriver = 'system'",
+            "mqtt.topics.pump: [things.pump] is another Thing of this id. Choose another id for one of the two",
+        ),
+        (
+            "topics.pump.properties.x.topic = 'a'\n[things.pump]\nmatch = '0x01'",
+            "mqtt.topics.pump: [things.pump] is another Thing of this id. Choose another id for one of the two",
+        ),
     ],
 )
 def test_messages(problems: Problems, text: str, message: str) -> None:
     (problem,) = problems(text)
     assert message in problem
+
+
+def test_a_thing_on_topics_may_be_spoken_of(file: Path) -> None:
+    config = broker(file, "topics.pump.properties.x.topic = 'a'\n[things.pump]\nmatch = 'mqtt.topics.pump'")
+    assert config.topics["pump"].properties["x"].topic == "a"
 
 
 def test_certificates_without_tls(problems: Problems, file: Path) -> None:

@@ -39,6 +39,10 @@ GOOD = [
     f"{XMPP}[mqtt]\ntls = true\nca_file = 'ca.pem'\ncert_file = 'c.pem'\nkey_file = 'c.key'\nbirth = false",
     f"{XMPP}[mqtt]\ndiscovery_prefix = 'home/ha'\ninclude = ['kitchen*', 'area:Küche: oben']\nexclude = []",
     f"{XMPP}[mqtt]\nexclude = ['*_linkquality', 'kind:update', 'device:0x*']\ndiagnostics = true\nsettings = true",
+    f"{XMPP}[mqtt]\nformats = ['homie']\n[mqtt.topics.boiler]\nqos = 1\nlabel = 'The boiler'\narea = 'Cellar'\n"
+    "available = { topic = 'b', path = 'x', online = '1', offline = '0' }\n[mqtt.topics.boiler.properties]\n"
+    "t = { topic = 'b/1', path = 'data[0].t', unit = '°C', expires = 60 }\nm = { set_topic = 'b/2', type = 'text' }\n"
+    "c = { topic = 'b/3', type = 'choice', options = ['eco'], set_topic = 'b/4', set_payload = '{{ value }}' }",
 ]
 
 BAD = [
@@ -106,6 +110,16 @@ BAD = [
     f"{XMPP}[mqtt]\ncert_file = '/dev/null'",
     f"{XMPP}[mqtt]\ntls = true\nkey_file = 'c.key'",
     f"{XMPP}[mqtt]\nclient_id = 'a/b'",
+    f"{XMPP}[mqtt]\nformats = ['knx']",
+    f"{XMPP}[mqtt]\ntopics.Boiler.properties.t = {{ topic = 'a' }}",
+    f"{XMPP}[mqtt]\ntopics.boiler = {{ properties = {{}} }}",
+    f"{XMPP}[mqtt]\ntopics.boiler.properties.t = {{ unit = 'W' }}",
+    f"{XMPP}[mqtt]\ntopics.boiler.properties.t = {{ topic = 'a/+' }}",
+    f"{XMPP}[mqtt]\ntopics.boiler.properties.t = {{ topic = 'a', path = 'a..b' }}",
+    f"{XMPP}[mqtt]\ntopics.boiler.properties.t = {{ topic = 'a', type = 'choice' }}",
+    f"{XMPP}[mqtt]\ntopics.boiler.properties.t = {{ topic = 'a', expires = 0 }}",
+    f"{XMPP}[mqtt]\ntopics.boiler.properties.t = {{ topic = 'a', set_topic = 'b', expires = 5 }}",
+    f"{XMPP}[mqtt]\ntopics.boiler = {{ qos = 3, properties.t = {{ topic = 'a' }} }}",
     f"{XMPP}[mqtt]\nclient_id = ''",
     f"{XMPP}[mqtt]\ndiscovery_prefix = 'home/#'",
     f"{XMPP}[mqtt]\ndiscovery_prefix = 'home/'",

@@ -116,3 +116,16 @@ def test_an_agent_with_a_pin_loads_what_pins_need_and_nothing_else(tmp_path: Pat
     things = '[things.lamp]\ndriver = "gpio-output"\n[things.lamp.options]\npin = 17\n'
     loaded = loaded_by_an_agent(tmp_path, things, GPIOZERO_PIN_FACTORY="mock")
     assert {module for module in loaded if module in LIBRARIES} == {"gpiozero"}
+
+
+def test_an_agent_without_a_broker_loads_nothing_of_the_bridge(tmp_path: Path) -> None:
+    loaded = loaded_by_an_agent(tmp_path, '[things.tank]\ndriver = "simulated"\n')
+    tops = {module.partition(".")[0] for module in loaded}
+    assert not tops & {"aiomqtt", "paho", "jinja2", "markupsafe"}
+    assert not [module for module in loaded if module == "jidget.mqtt" or module.startswith("jidget.mqtt.")]
+
+
+def test_an_agent_with_a_broker_loads_the_bridge_and_templates_only_when_one_needs_them(tmp_path: Path) -> None:
+    loaded = loaded_by_an_agent(tmp_path, '[mqtt]\nhost = "broker.example.org"\n')
+    assert {"aiomqtt", "paho", "jidget.mqtt.bridge"} <= loaded
+    assert "jinja2" not in loaded

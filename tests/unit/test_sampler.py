@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
-from tests.support.fakes import LEVEL, STATE, TARGET, Board, Clock, Line, relay, simulated, thing, until_available
+from tests.support.fakes import LEVEL, MODE, STATE, TARGET, Board, Clock, Line, relay, simulated, thing, until_available
 
 from jidget.reading import Reading
 from jidget.readings.policy import ReportPolicy
@@ -176,6 +177,17 @@ async def test_what_only_tells_of_changes_is_repeated_with_the_time_of_the_repet
     assert sorted(gaps[:3])[1] <= 150, gaps
     assert door.availability.available
     assert False in sink.values("state")
+
+
+async def test_events_are_all_reported_even_the_same_again_and_none_is_repeated() -> None:
+    line = Line((STATE, replace(MODE, name="press", writable=False, event=True)))
+    line.tell({"state": True})
+    async with sampling(thing("door", line), policies={"door": ReportPolicy(max_interval=0.05)}) as sink:
+        for press in ("eco", "eco", "boost", "boost"):
+            line.tell({"press": press})
+        await sink.until("press", 4)
+        await sink.until("state", 4)
+    assert sink.values("press") == ["eco", "eco", "boost", "boost"]
 
 
 async def test_what_is_away_is_not_repeated() -> None:

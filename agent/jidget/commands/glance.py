@@ -1,6 +1,7 @@
 """How things are at a glance, in one line: what is wrong, then what matters most. Pure."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from jidget.things.directory import Directory
 from jidget.things.host import Thing
@@ -16,8 +17,8 @@ def glance(directory: Directory, remarks: Iterable[str]) -> tuple[str, str]:
     away = [thing.id for thing in directory if thing.availability.reason not in ("", NOT_YET)]
     named = ", ".join(away[:MOST_THINGS]) + (" …" if len(away) > MOST_THINGS else "")
     wrong = (f"unavailable: {named}" if away else "", *remarks)
-    telling = [thing for thing in directory if thing.availability.available and not thing.values.keys() <= thing.quiet]
-    return " · ".join(filter(None, wrong)), " · ".join(map(_say, telling[:MOST_THINGS]))
+    telling = (thing for thing in directory if thing.availability.available and not thing.values.keys() <= thing.quiet)
+    return " · ".join(filter(None, wrong)), " · ".join(map(_say, islice(telling, MOST_THINGS)))
 
 
 def _say(thing: Thing) -> str:

@@ -9,6 +9,7 @@ from jidget.config import broker
 from jidget.config.model import Config, Role
 from jidget.config.notation import show_value
 from jidget.config.problems import Problem
+from jidget.config.topics import identifier
 from jidget.config.values import COMMAND_WORDS, DISCOVERED, parse_jid
 from jidget.durations import parse_duration
 from jidget.spelling import did_you_mean
@@ -172,13 +173,18 @@ def _in_mqtt(valid: Toml) -> Iterator[Problem]:
     for name, needed, text in needs:
         if name in mqtt and not mqtt.get(needed):
             yield Problem(key=("mqtt", name), value=show_value(mqtt[name]), text=text)
+    for thing_id in mqtt.get("topics", {}):
+        thing = valid.get("things", {}).get(thing_id, {"match": identifier(thing_id)})
+        if "driver" in thing or thing.get("match") != identifier(thing_id):
+            text = f"[things.{thing_id}] is another Thing of this id. Choose another id for one of the two"
+            yield Problem(key=("mqtt", "topics", thing_id), text=text)
 
 
 # ---- doubts --------------------------------------------------------------------------------------------------------
 
 
 def _doubtful_grants(config: Config) -> Iterator[Problem]:
-    known = (*config.things, *config.overlays)
+    known = (*config.things, *config.overlays, *(config.mqtt.topics if config.mqtt else ()))
     own_domain = config.xmpp.jid.partition("@")[2]
     for jid, grant in config.access.items():
         if "@" not in jid and (grant.role is not Role.VIEWER or ("." not in jid and jid != own_domain)):

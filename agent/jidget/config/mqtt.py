@@ -2,15 +2,20 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool, WithJsonSchema
 
+from jidget.config.topics import PlainThings
 from jidget.config.values import Host, LocalPath, Whole, wrong
 from jidget.spelling import did_you_mean
 
 SUBJECTS = ("device", "entity", "kind", "category", "area", "model", "origin")
 """What the patterns of `include` and `exclude` may be about; they begin with it and a colon."""
+
+Format = Literal["zigbee2mqtt", "tasmota", "shelly", "homie"]
+FORMATS: tuple[Format, ...] = ("zigbee2mqtt", "tasmota", "shelly", "homie")
+"""Ways in which devices announce themselves, besides Home Assistant's discovery."""
 
 _CLIENT_ID = r"[0-9A-Za-z_.:@-]{1,64}"
 _PREFIX = r"[0-9A-Za-z_-]+(/[0-9A-Za-z_-]+)*"
@@ -109,6 +114,17 @@ class MqttLink(BaseModel):
     discovery_prefix: Annotated[
         str, AfterValidator(_prefix), WithJsonSchema({"type": "string", "pattern": f"^{_PREFIX}$"})
     ] = Field(default="homeassistant", description="First levels of the topics where devices announce themselves")
+    formats: tuple[Format, ...] = Field(
+        default=FORMATS,
+        description="What is understood besides Home Assistant's discovery: by which other ways devices announce "
+        "themselves; all of them if left out",
+        examples=[["zigbee2mqtt", "tasmota"]],
+    )
+    topics: PlainThings = Field(
+        default={},
+        description="Things on topics that nobody announces, by id",
+        examples=[{"boiler": {"properties": {"temperature": {"topic": "boiler/state", "path": "t", "unit": "°C"}}}}],
+    )
     include: Annotated[tuple[EntityPattern, ...], Field(min_length=1)] | None = Field(
         default=None,
         description="Bridge only what one of these patterns fits: names of devices or entities, or SUBJECT:PATTERN "

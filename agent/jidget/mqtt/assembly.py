@@ -12,6 +12,8 @@ from jidget.mqtt.devices import Devices, House
 from jidget.mqtt.ids import Facts, Ids
 from jidget.mqtt.model import Device, Message, Publish
 from jidget.mqtt.session import MqttSession
+from jidget.mqtt.sources import sources_of
+from jidget.mqtt.sources.precedence import Sources
 from jidget.things.host import Thing
 from jidget.things.overlay import overlaid
 from jidget_drivers import WriteRefused
@@ -42,7 +44,8 @@ class Assembly:
         self._config = config
         self._things = things
         self._devices = Devices(self.ids, house, self._make, session.publish)
-        self.bridge = Bridge(session, self._devices, prefix=mqtt.discovery_prefix, choice=Choice(mqtt, config.overlays))
+        sources = Sources(sources_of(mqtt))
+        self.bridge = Bridge(session, self._devices, sources=sources, choice=Choice(mqtt, config.overlays))
 
     def _make(self, thing_id: str, device: Device, driver: BridgedDevice) -> Thing:
         return overlaid(
@@ -81,7 +84,11 @@ class Assembly:
         found = self._devices.get(thing_id)
         if found is None:
             raise WriteRefused(f"{thing_id} is not there any more")
-        topics = sorted({member.entity.config.topic for member in found.members.values()})
+        configs = [member.entity.config for member in found.members.values()]
+        topics = sorted({topic for config in configs for topic in config.clearable})
+        if not topics:
+            origin = next((config.origin for config in configs if config.origin), "its publisher")
+            raise WriteRefused(f"no announcement of {thing_id} alone is on the broker. Remove it in {origin}")
         for topic in topics:
             await self._session.publish(Publish(topic=topic, payload=b"", qos=1, retain=True))
             self.bridge.receive(Message(topic=topic, payload=b""))  # which the broker does not tell us

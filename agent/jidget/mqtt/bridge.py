@@ -1,6 +1,7 @@
 """The bridge: what comes from the broker goes to the devices it is about; what they must do goes to the broker.
 
-Nothing is ever published because a state has arrived: only because somebody asked for something.
+Nothing is ever set because a state has arrived: only because somebody asked for something. Devices whose announcement
+says less than all are asked for the rest, once for each announcement.
 """
 
 import asyncio
@@ -13,13 +14,15 @@ from jidget.mqtt.availability import Availability
 from jidget.mqtt.choice import Choice
 from jidget.mqtt.device import Member
 from jidget.mqtt.devices import Devices, Found
-from jidget.mqtt.discovery import Discoveries
 from jidget.mqtt.entity import BadConfig
+from jidget.mqtt.failures import MqttError
 from jidget.mqtt.kinds import build
-from jidget.mqtt.model import Device, EntityConfig, Message
+from jidget.mqtt.model import Device, EntityConfig, Message, Publish
 from jidget.mqtt.session import MqttSession
+from jidget.mqtt.sources.precedence import Sources
+from jidget.mqtt.sources.source import News
 from jidget.mqtt.templates import Templates
-from jidget.mqtt.topics import Topics, matches
+from jidget.mqtt.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +31,12 @@ SETTLE = 0.3
 LATEST = 2.0
 """Seconds after the first news of a device after which it is built anyway."""
 AT_ONCE = 20
-"""Things built before others get a turn."""
+"""Entities added before others get a turn."""
+SLICE = 0.005
+"""Seconds of building Things after which others get a turn."""
 MOST_ENTITIES = 20_000
+MOST_QUESTIONS = 2_000
+"""Questions to devices that wait to be asked."""
 MOST_IGNORED = 200
 """Problems that are kept to be shown; the log has them all, each once."""
 
@@ -44,32 +51,39 @@ class Bridge:
         trouble: why there is no broker; empty if there is one.
     """
 
-    def __init__(self, session: MqttSession, devices: Devices, *, prefix: str, choice: Choice) -> None:
-        """Take the way to the broker, the devices, the discovery prefix, and which entities are wanted."""
+    def __init__(self, session: MqttSession, devices: Devices, *, sources: Sources, choice: Choice) -> None:
+        """Take the way to the broker, the devices, what announces them, and which entities are wanted."""
         self.ignored: dict[str, str] = {}
         self.trouble = ""
         self._session = session
         self._devices = devices
-        self._prefix = prefix
+        self._sources = sources
         self._choice = choice
-        self._discoveries = Discoveries(prefix)
         self._templates = Templates()
         self._where: dict[_Key, Found] = {}
         self._topics: Topics[_Key] = Topics()
+        self._availability: Topics[_Key] = Topics()
         self._uses: dict[str, int] = {}
         self._timers: dict[tuple[_Key, str], asyncio.TimerHandle] = {}
         self._dirty: dict[int, tuple[Found, float]] = {}
         self._settling = asyncio.Event()
+        self._coming: dict[_Key, EntityConfig] = {}
+        self._comes = asyncio.Event()
+        self._questions: asyncio.Queue[Publish] = asyncio.Queue(MOST_QUESTIONS)
         self._last_news = 0.0
         session.on_message = self.receive
+        session.largest = sources.largest
         session.on_link = self._on_link
 
     async def run(self) -> NoReturn:
         """Bridge until cancelled."""
-        self._session.subscribe({f"{self._prefix}/+/+/config": 1, f"{self._prefix}/+/+/+/config": 1})
+        self._session.subscribe(dict.fromkeys(self._sources.filters, 0))
+        self._take("configuration", self._sources.begin())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._session.run(), name="mqtt session")
             tasks.create_task(self._build(), name="mqtt devices")
+            tasks.create_task(self._arrive(), name="mqtt arrivals")
+            tasks.create_task(self._ask(), name="mqtt questions")
         raise AssertionError("a bridge runs for ever")
 
     def _on_link(self, trouble: str | None) -> None:
@@ -80,24 +94,30 @@ class Bridge:
 
     def receive(self, message: Message) -> None:
         """Take a message. Never raises for what is in it."""
-        if message.topic.startswith(f"{self._prefix}/") and message.topic.endswith("/config"):
-            self._discover(message)
-        for key in list(self._topics.match(message.topic)):
-            found = self._where.get(key)
-            if found is not None:
-                self._tell(found, key, message)
+        news = self._sources.take(message)
+        self._take(message.topic, news)
+        self._deliver(message)
+        for retold in news.retold:
+            self._deliver(retold)
+
+    def _deliver(self, message: Message) -> None:
+        for key in self._availability.match(message.topic):
+            found = self._where[key]
+            if found.members[key].availability.receive(message):
+                self._devices.availability(found, found.members[key])
+        for key in self._topics.match(message.topic):
+            self._tell(self._where[key], key, message)
 
     def _tell(self, found: Found, key: _Key, message: Message) -> None:
         member = found.members[key]
-        if member.availability.receive(message):
+        if not member.entity.receive(message):
+            return
+        waited = not member.available
+        member.expired = False
+        self._expect(found, key, member)
+        self._devices.tell(found, member, retained=message.retained)
+        if waited:
             self._devices.availability(found, member)
-        if _is_about(member, message) and member.entity.receive(message):
-            waited = not member.available
-            member.expired = False
-            self._expect(found, key, member)
-            self._devices.tell(found, member, retained=message.retained)
-            if waited:
-                self._devices.availability(found, member)
 
     def _expect(self, found: Found, key: _Key, member: Member) -> None:
         """See that what was told is forgotten when it has expired, or goes back when it is over."""
@@ -128,18 +148,49 @@ class Bridge:
 
     # ---- discovery --------------------------------------------------------------------------------------------------
 
-    def _discover(self, message: Message) -> None:
-        changes = self._discoveries.take(message.topic, message.payload)
-        for number, problem in enumerate(changes.problems, 1):
-            where = message.topic if number == 1 else f"{message.topic} ({number})"
-            self._ignore(where, problem.removeprefix(f"{message.topic}: "))
-        for config in changes.removed:
+    def _take(self, topic: str, news: News) -> None:
+        for number, problem in enumerate(news.problems, 1):
+            where = topic if number == 1 else f"{topic} ({number})"
+            self._ignore(where, problem.removeprefix(f"{topic}: "))
+        for config in news.removed:
+            self._coming.pop(_key(config), None)
             self._remove(config)
-        for config in changes.present:
-            self._add(config)
+        if len(news.present) > AT_ONCE:
+            self._coming.update({_key(config): config for config in news.present})
+            self._comes.set()
+        else:
+            for config in news.present:
+                self._coming.pop(_key(config), None)
+                self._add(config)
+        if news.watched:
+            self._session.subscribe(dict.fromkeys(news.watched, 0))
+        if news.unwatched:
+            self._session.unsubscribe(each for each in news.unwatched if each not in self._uses)
+        for question in news.asked:
+            if not self._questions.full():
+                self._questions.put_nowait(question)
+
+    async def _arrive(self) -> NoReturn:
+        """Add what was announced all at once, with turns for others."""
+        while True:
+            await self._comes.wait()
+            self._comes.clear()
+            while self._coming:
+                for key in list(self._coming)[:AT_ONCE]:
+                    self._add(self._coming.pop(key))
+                await asyncio.sleep(0)
+
+    async def _ask(self) -> NoReturn:
+        """Ask devices what the broker has not kept. Who does not hear it says later that it is there, and is asked."""
+        while True:
+            question = await self._questions.get()
+            try:
+                await self._session.publish(question)
+            except (MqttError, TimeoutError) as error:
+                log.info("mqtt: %s was not asked: %s", question.topic, error)
 
     def _add(self, config: EntityConfig) -> None:
-        key = (config.topic, config.component)
+        key = _key(config)
         where = f"{config.topic} {config.component}".strip()
         if key in self._where:
             self._remove(config)
@@ -156,33 +207,40 @@ class Bridge:
             self._ignore(where, str(error))
             return
         found = self._devices.of(device, self._choice.overlay(config, device))
-        found.members[key] = Member(entity, availability, quiet=self._choice.quiet(config))
+        member = found.members[key] = Member(entity, availability, quiet=self._choice.quiet(config))
         self._where[key] = found
-        self._use(key, {*entity.topics, *availability.topics})
+        self._use(key, member)
         self.ignored.pop(where, None)
         self._changed(found)
 
     def _remove(self, config: EntityConfig) -> None:
-        key = (config.topic, config.component)
+        key = _key(config)
         found = self._where.pop(key, None)
         if found is None:
             return
         member = found.members.pop(key)
         self._forget(key)
-        self._unuse(key, {*member.entity.topics, *member.availability.topics})
+        self._unuse(key, member)
         self._changed(found)
 
-    def _use(self, key: _Key, topics: set[str]) -> None:
-        for topic in topics:
+    def _use(self, key: _Key, member: Member) -> None:
+        for topic in member.entity.topics:
             self._topics.add(topic, key)
+        for topic in member.availability.topics:
+            self._availability.add(topic, key)
+        topics = member.entity.topics | member.availability.topics
+        for topic in topics:
             self._uses[topic] = self._uses.get(topic, 0) + 1
         if topics:  # again, where others have it already: the broker then repeats what it keeps, for this one
-            self._session.subscribe(dict.fromkeys(topics, 1))
+            self._session.subscribe(dict.fromkeys(topics, 0))
 
-    def _unuse(self, key: _Key, topics: set[str]) -> None:
-        unused = []
-        for topic in topics:
+    def _unuse(self, key: _Key, member: Member) -> None:
+        for topic in member.entity.topics:
             self._topics.remove(topic, key)
+        for topic in member.availability.topics:
+            self._availability.remove(topic, key)
+        unused = []
+        for topic in member.entity.topics | member.availability.topics:
             self._uses[topic] -= 1
             if not self._uses[topic]:
                 del self._uses[topic]
@@ -230,12 +288,13 @@ class Bridge:
                 continue
             self._settling.clear()
             dirty, self._dirty = list(self._dirty.values()), {}
-            for number, (found, _) in enumerate(dirty, 1):
+            turn = loop.time()
+            for found, _ in dirty:
                 await self._devices.build(found)
-                if number % AT_ONCE == 0:
+                if loop.time() - turn > SLICE:
                     await asyncio.sleep(0)
+                    turn = loop.time()
 
 
-def _is_about(member: Member, message: Message) -> bool:
-    topics = member.entity.topics
-    return message.topic in topics or any(matches(each, message.topic) for each in topics)
+def _key(config: EntityConfig) -> _Key:
+    return config.topic, config.component

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from jidget.config.mqtt import MqttConfig
 from jidget.config.things import Overlay
+from jidget.config.topics import identifier
 from jidget.mqtt.model import Device, EntityConfig
 from jidget.mqtt.selection import Selection
 
@@ -15,7 +16,8 @@ class Choice:
         """Take `[mqtt]`, and the Things that are laid over devices, by id."""
         self._selection = Selection(config)
         self._shown = {"diagnostic": config.diagnostics, "config": config.settings}
-        self._overlays = {overlay.match: thing_id for thing_id, overlay in overlays.items()}
+        self._overlays = {identifier(thing_id): thing_id for thing_id in config.topics}
+        self._overlays |= {overlay.match: thing_id for thing_id, overlay in overlays.items()}
 
     def wants(self, config: EntityConfig, device: Device) -> bool:
         """Whether an entity is to be bridged: what the configuration speaks of need not be included besides."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,8 @@ from jidget.mqtt.model import Publish
 from jidget_drivers import Action, DeviceUnavailable, EventSource, NoOptions, Property, Scalar, WriteRefused
 from jidget_drivers.properties import misfit
 
+MOST_EVENTS = 100
+"""Events of a device that wait to be looked at."""
 Publisher = Callable[[Publish], Awaitable[None]]
 """Publishes now. Raises `DeviceUnavailable` where nothing was sent, `TimeoutError` where nobody knows."""
 
@@ -70,17 +73,19 @@ class BridgedDevice(EventSource[NoOptions]):
         self.away = ""
         self.on_assumed: Callable[[Member], None] = lambda _: None
         self._assumed: set[str] = set()
-        self._told: dict[str, Scalar] = {}
+        self._told: deque[dict[str, Scalar]] = deque(maxlen=MOST_EVENTS)
         self._news = asyncio.Event()
 
     # ---- what the bridge tells --------------------------------------------------------------------------------------
 
     def tell(self, values: Mapping[str, Scalar]) -> None:
-        """Pass values on; of several for one property the last one counts."""
+        """Pass values on; of several for one property the last one counts, but of events each."""
+        if not self._told or any(self._by_name[name].event and name in self._told[-1] for name in values):
+            self._told.append({})
         for name, value in values.items():
             if misfit(self._by_name[name], value):
                 continue  # its kind lets through what no property of this type can show
-            self._told[name] = value
+            self._told[-1][name] = value
         self._news.set()
 
     def lose(self, reason: str) -> None:
@@ -97,15 +102,16 @@ class BridgedDevice(EventSource[NoOptions]):
             raise DeviceUnavailable(self.away)
 
     async def watch(self) -> AsyncIterator[Mapping[str, Scalar]]:
-        """Yield what it tells, what has come meanwhile in one go."""
+        """Yield what it tells, what has come meanwhile in one go; first nothing, as it is there before it tells."""
+        yield {}
         while True:
             await self._news.wait()
             self._news.clear()
             if self.away:
                 raise DeviceUnavailable(self.away)
-            values, self._told = self._told, {}
-            if values:
-                yield values
+            while self._told:
+                if values := self._told.popleft():
+                    yield values
 
     @property
     def quiet(self) -> frozenset[str]:

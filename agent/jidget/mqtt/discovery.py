@@ -157,7 +157,8 @@ class Discoveries:
 
     def _heirs(self, removed: Iterable[EntityConfig], topic: str) -> Iterator[EntityConfig]:
         """Go through what other topics announce under unique ids that are free now."""
-        free = {_identity(config) for config in removed if config.unique_id} - self._owners.keys()
+        free = {_identity(config) for config in removed if config.unique_id}
+        free = {identity for identity in free if identity not in self._owners}
         if not free:
             return
         for other, known in self._topics.items():

@@ -41,7 +41,6 @@ class Bound:
     thing_id: str
     identifiers: set[str]
     properties: dict[str, str] = field(default_factory=dict)
-    changed: bool = False
 
 
 class Ids:
@@ -53,6 +52,7 @@ class Ids:
         self._taken = frozenset(taken)
         self._by_identifier: dict[str, Bound] = {}
         self._by_thing: dict[str, Bound] = {}
+        self._unkept: dict[str, Bound] = {}
 
     def wake(self) -> None:
         """Take over what the store knows; to be called once it is open."""
@@ -72,12 +72,13 @@ class Ids:
         """Return a device's names; `wanted` is the id of the overlay that the configuration has for it."""
         known = next((self._by_identifier[i] for i in device.identifiers if i in self._by_identifier), None)
         if known is None or (wanted and known.thing_id != wanted):
-            old, known = known, Bound(wanted or self._new(device), set(device.identifiers), changed=True)
+            old, known = known, Bound(wanted or self._new(device), set(device.identifiers))
+            self._unkept[known.thing_id] = known
             if old is not None:
                 known.properties = dict(old.properties)
         if not known.identifiers.issuperset(device.identifiers):
             known.identifiers.update(device.identifiers)
-            known.changed = True
+            self._unkept[known.thing_id] = known
         self._remember(known)
         return known
 
@@ -86,15 +87,15 @@ class Ids:
         key = f"{identity}\n{part}"
         if key not in bound.properties:
             bound.properties[key] = _free(candidates, set(bound.properties.values()))
-            bound.changed = True
+            self._unkept[bound.thing_id] = bound
         return bound.properties[key]
 
     def keep(self) -> None:
         """Have all names outlive the process."""
-        for bound in self._by_thing.values():
-            if bound.changed:
-                known = {"identifiers": sorted(bound.identifiers), "properties": bound.properties}
-                bound.changed = not self._facts.keep_fact(f"{FACT}{bound.thing_id}", json.dumps(known))
+        for thing_id, bound in list(self._unkept.items()):
+            known = {"identifiers": sorted(bound.identifiers), "properties": bound.properties}
+            if self._facts.keep_fact(f"{FACT}{thing_id}", json.dumps(known)):
+                del self._unkept[thing_id]
 
     def _remember(self, bound: Bound) -> None:
         self._by_thing[bound.thing_id] = bound

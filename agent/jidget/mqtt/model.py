@@ -125,6 +125,8 @@ class EntityConfig:
         enabled: `enabled_by_default`.
         origin: `origin.name`: the program that published it.
         keys: the whole config, expanded, with `availability` and `device` as published (expanded, too).
+        announced_on: the topics that announce this device and nothing else, so that clearing them takes it away; None
+            where it is `topic`.
     """
 
     kind: str
@@ -138,6 +140,12 @@ class EntityConfig:
     enabled: bool = True
     origin: str = ""
     keys: Mapping[str, Any] = field(repr=False)
+    announced_on: tuple[str, ...] | None = None
+
+    @property
+    def clearable(self) -> tuple[str, ...]:
+        """Return the topics that announce its device and nothing else."""
+        return (self.topic,) if self.announced_on is None else self.announced_on
 
     @property
     def identity(self) -> str:

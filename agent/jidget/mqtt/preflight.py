@@ -12,6 +12,7 @@ from jidget.config.mqtt import MqttConfig
 from jidget.mqtt.connection import Connection
 from jidget.mqtt.failures import ConnectFailed
 from jidget.mqtt.model import Message
+from jidget.mqtt.topics import matches
 from jidget.mqtt.wire import MQTT_3_1_1, MQTT_5
 
 Verdict = tuple[bool | None, str, str]
@@ -35,7 +36,7 @@ async def check(config: MqttConfig) -> AsyncIterator[Verdict]:
         said = await _version(connection, messages)
         detail = f"{config.address}, {connection.protocol}{', certificate verified' if config.tls else ''}"
         yield True, "MQTT broker", f"{detail}{f', {said}' if said else ''}"
-        yield await _discovery(connection, messages, config.discovery_prefix)
+        yield await _discovery(connection, messages, config)
     finally:
         await connection.close()
 
@@ -63,7 +64,8 @@ async def _version(connection: Connection, messages: "asyncio.Queue[Message]") -
     return text if text.isprintable() else ""
 
 
-async def _discovery(connection: Connection, messages: "asyncio.Queue[Message]", prefix: str) -> Verdict:
+async def _discovery(connection: Connection, messages: "asyncio.Queue[Message]", config: MqttConfig) -> Verdict:
+    prefix = config.discovery_prefix
     filters = {f"{prefix}/+/+/config": 0, f"{prefix}/+/+/+/config": 0}
     refused = await connection.subscribe(filters)
     if refused:
@@ -71,6 +73,8 @@ async def _discovery(connection: Connection, messages: "asyncio.Queue[Message]",
         text = f"the broker does not let us read {first} ({why}). Allow this user to read {prefix}/#"
         return False, "MQTT discovery", text
     found = {message.topic for message in await _kept(messages) if message.retained and message.payload}
+    if not found and (others := await _others(connection, messages, config)):
+        return True, "MQTT discovery", f"nothing under {prefix}/, but {others} in other ways"
     if not found:
         return (
             None,
@@ -79,6 +83,19 @@ async def _discovery(connection: Connection, messages: "asyncio.Queue[Message]",
             f"and see that this user may read {prefix}/#",
         )
     return True, "MQTT discovery", f"{len(found)} announcement{'s' if len(found) > 1 else ''} under {prefix}/"
+
+
+async def _others(connection: Connection, messages: "asyncio.Queue[Message]", config: MqttConfig) -> str:
+    """Return how many announce themselves by another of the formats that are understood; empty if nobody does."""
+    from jidget.mqtt.sources import sources_of  # noqa: PLC0415  # brings all formats
+
+    others = sources_of(config)[1:]
+    if not others:
+        return ""
+    await connection.subscribe({each: 0 for source in others for each in source.filters})
+    told = [message for message in await _kept(messages) if message.retained]
+    found = {m.topic for m in told for s in others if any(matches(f, m.topic) for f in s.filters) and s.take(m).tells}
+    return f"{len(found)} announcement{'s' if len(found) > 1 else ''}" if found else ""
 
 
 async def _kept(messages: "asyncio.Queue[Message]") -> Sequence[Message]:

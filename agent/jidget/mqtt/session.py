@@ -11,7 +11,7 @@ from jidget.mqtt.failures import ConnectFailed, MqttError, MqttRefused, MqttUnav
 from jidget.mqtt.inbox import Inbox
 from jidget.mqtt.model import LARGEST_PAYLOAD, Message, Publish
 from jidget.mqtt.subscriptions import Subscriptions
-from jidget.mqtt.topics import filter_problem, topic_problem
+from jidget.mqtt.topics import filter_problem, matches, topic_problem
 from jidget.mqtt.wire import MQTT_3_1_1, MQTT_5
 from jidget.supervise import Backoff
 
@@ -48,6 +48,7 @@ class MqttSession:
     Attributes:
         on_message: gets every message, one at a time, in the order in which they came. An error of its ends `run`.
         on_link: gets None when we are connected, and why not when we are not; once per change. We log that already.
+        largest: filters of topics whose payloads may be larger than others, and how many bytes they may have.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class MqttSession:
     ) -> None:
         self.on_message = on_message
         self.on_link = on_link
+        self.largest: Mapping[str, int] = {}
         self._config = config
         self._keepalive = keepalive
         self._status = f"jidget/{config.client_id}/status"
@@ -214,10 +216,14 @@ class MqttSession:
                 self.on_message(message)
             await _read_ahead(inbox)
 
+    def _most(self, topic: str) -> int:
+        """Return how many bytes a payload on a topic may have."""
+        return max((most for each, most in self.largest.items() if matches(each, topic)), default=LARGEST_PAYLOAD)
+
     def _take_in(self, message: Message) -> None:
-        if len(message.payload) > LARGEST_PAYLOAD:
-            size = len(message.payload)
-            self._once(message.topic, f"mqtt: {message.topic} is ignored: {size} bytes, more than {LARGEST_PAYLOAD}")
+        size = len(message.payload)
+        if size > LARGEST_PAYLOAD and size > (most := self._most(message.topic)):
+            self._once(message.topic, f"mqtt: {message.topic} is ignored: {size} bytes, more than {most}")
             return
         skipped = self._inbox.put(message)
         if skipped:

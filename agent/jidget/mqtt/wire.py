@@ -8,12 +8,13 @@ callbacks, which are put before aiomqtt's.
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from jidget.config.mqtt import MqttConfig
 from jidget.errors import ConfigError
@@ -45,6 +46,7 @@ _CLEAN: Mapping[ProtocolVersion, Mapping[str, Any]] = {
     MQTT_5: {"clean_start": True},
     MQTT_3_1_1: {"clean_session": True},
 }
+_T = TypeVar("_T")
 _LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER without time: what was not sent yet never is (socket(7))
 
 
@@ -140,12 +142,23 @@ class Wire:
         asked: Any = list(filters.items())
         if self._version == MQTT_5:
             asked = [(each, SubscribeOptions(qos=qos, noLocal=True)) for each, qos in filters.items()]
-        codes: Sequence[Any] = await self._client.subscribe(asked, timeout=self._patience)
+        codes: Sequence[Any] = await self._answer(self._client.subscribe(asked, timeout=math.inf))
         return {each: str(code) for each, code in zip(filters, codes, strict=False) if code.is_failure}
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:
         """Unsubscribe from filters. Raises `WireError`."""
-        await self._client.unsubscribe(list(filters), timeout=self._patience)
+        await self._answer(self._client.unsubscribe(list(filters), timeout=math.inf))
+
+    async def _answer(self, asked: Awaitable[_T]) -> _T:
+        """Wait for what the broker answers.
+
+        Not as aiomqtt limits it: asyncio.wait_for of Python 3.11 forgets that it was cancelled if the answer is there.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                return await asked
+        except TimeoutError:
+            raise WireError(f"no answer within {self._patience:g} s") from None
 
     def publish(self, topic: str, payload: str | bytes, qos: int, retain: bool, expiry: int | None) -> int | None:
         """Hand a message to the socket; return what its confirmation will be known by, None if it cannot be sent.

@@ -94,6 +94,9 @@ class _Reports:
         due: list[Reading] = []
         for reading in readings:
             name = reading.property.name
+            if reading.property.event:
+                due.append(reading)
+                continue
             last = self._last.get(name)
             known = None if last is None else (last.value, last.time)
             match self._policy.decide(name, reading.value, reading.time, known, slack=self._slack):
@@ -154,7 +157,8 @@ class _Reports:
         while True:
             now = int(self._now() * 1000)
             wait = span
-            if self.thing.availability.available:
-                self._report([replace(last, time=now) for last in self._last.values() if now - last.time >= span])
-                wait -= now - min(last.time for last in self._last.values())
+            lasting = [last for last in self._last.values() if not last.property.event]
+            if lasting and self.thing.availability.available:
+                self._report([replace(last, time=now) for last in lasting if now - last.time >= span])
+                wait -= now - min(self._last[last.property.name].time for last in lasting)
             await asyncio.sleep(min(max(wait, 1), span) / 1000)  # a clock set back must not make it long

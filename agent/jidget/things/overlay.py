@@ -48,7 +48,7 @@ def overlaid(
         property_aliases={
             alias.casefold(): name for name, p in (overlay.properties if overlay else {}).items() for alias in p.aliases
         },
-        discovered=overlay is None,
+        discovered=overlay is None and (config.mqtt is None or thing_id not in config.mqtt.topics),
         forgettable=True,
         area=area,
         quiet=quiet,

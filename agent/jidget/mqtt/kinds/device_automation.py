@@ -23,7 +23,7 @@ class DeviceAutomation(MqttEntity):
         if not self._event:
             raise BadConfig("type and subtype are empty")
         self._payload = keys.text("payload")
-        self.parts = (self.part("", Kind.ENUM, options=(self._event,)),)
+        self.parts = (self.part("", Kind.ENUM, options=(self._event,), event=True),)
         self._read = self.reader()
         if not self.listen_raw("topic", self._heard):
             raise BadConfig("topic is missing")

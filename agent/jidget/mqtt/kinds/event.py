@@ -31,7 +31,7 @@ class Event(MqttEntity):
         if not self._types:
             raise BadConfig("event_types are missing")
         device_class = (self.keys.text("device_class") or "").lower()
-        self.parts = (self.part("", Kind.ENUM, options=self._types, description=device_class),)
+        self.parts = (self.part("", Kind.ENUM, options=self._types, description=device_class, event=True),)
         self._read = self.reader(keep=True)
         if not self.listen_raw("state_topic", self._happened):
             raise BadConfig("state_topic is missing")

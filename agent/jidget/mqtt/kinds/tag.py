@@ -15,7 +15,7 @@ class Tag(MqttEntity):
 
     def __init__(self, config: EntityConfig, templates: Templates) -> None:
         super().__init__(config, templates)
-        self.parts = (self.part("", Kind.STRING, description="last tag"),)
+        self.parts = (self.part("", Kind.STRING, description="last tag", event=True),)
         self._read = self.reader(keep=True)
         if not self.listen_raw("topic", self._scanned):
             raise BadConfig("topic is missing")
