@@ -66,6 +66,12 @@ class Heard:
             if any(matches(each, message.topic) for each in entity.topics):
                 entity.receive(message)
 
+    def alone(self, unique_id: str) -> "Heard":
+        """Return one with this entity only, which has heard nothing yet."""
+        one = Heard()
+        one._apply(News(added=(self.of(unique_id).config,)))
+        return one
+
     def of(self, unique_id: str) -> Entity:
         """Return an entity; complain if there is none."""
         assert unique_id in self.entities, sorted(self.entities)

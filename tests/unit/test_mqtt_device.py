@@ -1,6 +1,7 @@
 """A bridged device as its Thing sees it: in reach the moment it is, whatever it tells when."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.support.fakes import running, thing, until
@@ -62,7 +63,7 @@ async def test_of_several_events_each_is_told_and_of_other_values_the_last() -> 
         for name, each in (("button", event), ("power", power))
     ]
     device = BridgedDevice(members, publish)
-    watching = device.watch()
+    watching: Any = device.watch()
     assert await anext(watching) == {}
     for told in ({"power": "1"}, {"button": "press"}, {"power": "2"}, {"button": "press"}, {"power": "3"}):
         device.tell(told)

@@ -133,6 +133,17 @@ def test_version_5_says_it_in_one_message(thermostat: Heard) -> None:
     assert len(thermostat.hear("homie/5/thermo/$description", changed).removed) == 5
 
 
+def test_a_child_goes_with_its_root() -> None:
+    listening = Heard(Homie())
+    listening.hear("homie/5/child/$description", {**DESCRIPTION, "root": "bridge", "parent": "bridge"})
+    listening.hear("homie/5/child/$state", "ready")
+    assert not listening.available("homie_child_room_target")
+    listening.hear("homie/5/bridge/$state", "ready")
+    assert listening.available("homie_child_room_target")
+    listening.hear("homie/5/bridge/$state", "lost")
+    assert not listening.available("homie_child_room_target")
+
+
 def test_home_assistants_discovery_of_the_same_device_wins() -> None:
     listening = Heard(HomeAssistant("homeassistant"), Homie())
     listening.hear("homie/5/thermo/$description", DESCRIPTION)

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from tests.support.mqtt_corpus import corpus
 from tests.support.mqtt_sources import GARBAGE, Heard, native, spoiled
 
@@ -151,6 +152,33 @@ def test_real_devices_have_all_that_their_own_discovery_has() -> None:
     }
     assert len(announced) > 300
     assert announced - {(entity.config.kind, name) for name, entity in listening.entities.items()} == set()
+
+
+def test_real_devices_show_what_home_assistant_shows() -> None:
+    """All but what is null: Home Assistant's configs make "off" and an empty text of it, here it is unknown."""
+    right, wrong = 0, []
+    devices = real()
+    for row in corpus():
+        name = row["payload"].get("unique_id") if isinstance(row["payload"], dict) else None
+        if name not in devices.entities:
+            continue
+        listening = devices.alone(name)
+        for state in row.get("states", ()):
+            listening.hear(state["topic"], state["payload"])
+            shown = listening.of(name).state if listening.available(name) else "unavailable"
+            if same(shown, state["expect"]["state"]):
+                right += 1
+            else:
+                wrong.append((shown, state["expect"]["state"]))
+    assert right > 1900
+    assert {pair for pair in wrong if pair not in {("unknown", "off"), ("unknown", "")}} == set()
+
+
+def same(shown: str, expected: str) -> bool:
+    try:
+        return float(shown) == pytest.approx(float(expected))
+    except ValueError:
+        return shown == expected
 
 
 def test_garbage_announces_nothing() -> None:

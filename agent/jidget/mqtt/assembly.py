@@ -40,7 +40,7 @@ class Assembly:
             things: those of the configuration that have a driver.
         """
         self._session = session = MqttSession(mqtt)
-        self.ids = Ids(facts, config.things)
+        self.ids = Ids(facts, {*config.things, *config.overlays, *mqtt.topics})
         self._config = config
         self._things = things
         self._devices = Devices(self.ids, house, self._make, session.publish)

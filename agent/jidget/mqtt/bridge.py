@@ -20,7 +20,7 @@ from jidget.mqtt.kinds import build
 from jidget.mqtt.model import Device, EntityConfig, Message, Publish
 from jidget.mqtt.session import MqttSession
 from jidget.mqtt.sources.precedence import Sources
-from jidget.mqtt.sources.source import News
+from jidget.mqtt.sources.source import NOTHING, News
 from jidget.mqtt.templates import Templates
 from jidget.mqtt.topics import Topics
 
@@ -95,7 +95,8 @@ class Bridge:
     def receive(self, message: Message) -> None:
         """Take a message. Never raises for what is in it."""
         news = self._sources.take(message)
-        self._take(message.topic, news)
+        if news is not NOTHING:
+            self._take(message.topic, news)
         self._deliver(message)
         for retold in news.retold:
             self._deliver(retold)

@@ -69,9 +69,13 @@ class Ids:
         return thing_id in self._by_thing
 
     def device(self, device: Device, wanted: str = "") -> Bound:
-        """Return a device's names; `wanted` is the id of the overlay that the configuration has for it."""
+        """Return a device's names; `wanted` is the id of the overlay that the configuration has for it.
+
+        A device whose id the configuration has given to another one meanwhile is named anew.
+        """
         known = next((self._by_identifier[i] for i in device.identifiers if i in self._by_identifier), None)
-        if known is None or (wanted and known.thing_id != wanted):
+        others = not wanted and known is not None and known.thing_id in self._taken
+        if known is None or others or (wanted and known.thing_id != wanted):
             old, known = known, Bound(wanted or self._new(device), set(device.identifiers))
             self._unkept[known.thing_id] = known
             if old is not None:

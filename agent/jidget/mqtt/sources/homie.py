@@ -106,12 +106,11 @@ class Homie(Source):
         return merged([self._roster.compare(base, _configs_4(base, tree))])
 
 
-def _publisher(base: str, topic: str, device: Device) -> Publisher:
+def _publisher(topic: str, device: Device, *bases: str) -> Publisher:
+    """Return what the properties of a device have in common, which is there if all of these are."""
+    states = [{"topic": f"{base}/$state", "value_template": _STATE} for base in bases]
     return Publisher(
-        topic=topic,
-        device=device,
-        origin="Homie",
-        shared={"availability": [{"topic": f"{base}/$state", "value_template": _STATE}]},
+        topic=topic, device=device, origin="Homie", shared={"availability": states, "availability_mode": "all"}
     )
 
 
@@ -123,7 +122,7 @@ def _configs_4(base: str, tree: _Tree) -> Iterator[EntityConfig]:
         name=as_text(told.get("$name")) or device_id,
         manufacturer=as_text(told.get("$implementation")),
     )
-    publisher = _publisher(base, f"{base}/$homie", device)
+    publisher = _publisher(f"{base}/$homie", device, base)
     for node in tree.listed("$nodes"):
         for name in tree.listed(f"{node}/$properties"):
             attributes = {
@@ -136,14 +135,16 @@ def _configs_4(base: str, tree: _Tree) -> Iterator[EntityConfig]:
 
 def _configs_5(base: str, told: dict[str, Any], topic: str) -> Iterator[EntityConfig]:
     device_id = base.rpartition("/")[2]
-    parent = as_text(told.get("parent")) or as_text(told.get("root"))
+    root = as_text(told.get("root"))
+    parent = as_text(told.get("parent")) or root
     device = Device(
         identifiers=(f"homie_{device_id}", device_id),
         name=as_text(told.get("name")) or device_id,
         version=as_text(told.get("version")),
         via=f"homie_{parent}" if parent else "",
     )
-    publisher = _publisher(base, topic, device)
+    carrier = f"{base.rpartition('/')[0]}/{root}"  # whose last will stands for all that are on it
+    publisher = _publisher(topic, device, base, *([carrier] if _ID.fullmatch(root) else []))
     for node, about in as_object(told.get("nodes")).items():
         for name, attributes in as_object(as_object(about).get("properties")).items():
             if _ID.fullmatch(node) and _ID.fullmatch(name):

@@ -41,7 +41,8 @@ def _entities(thing_id: str, thing: PlainThing) -> Iterator[EntityConfig]:
         ]
     publisher = Publisher(
         topic=f"mqtt.topics.{thing_id}",
-        device=Device(identifiers=(identifier(thing_id),), name=thing.label or thing_id, area=thing.area),
+        # its model is its label where it has no name, which would be cut off from the ids of its properties
+        device=Device(identifiers=(identifier(thing_id),), model=thing.label or thing_id, area=thing.area),
         origin="the configuration",
         announced_on=(),
         shared=shared,

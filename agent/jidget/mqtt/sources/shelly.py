@@ -27,7 +27,7 @@ from jidget.mqtt.sources.source import (
     text_of,
 )
 
-_ID = re.compile(r"shelly[a-z0-9]+-[0-9a-f]{6,12}")
+_ID = re.compile(r"shelly[a-z0-9]+-[0-9a-f]{6,12}", re.IGNORECASE)
 _QUESTIONS = ("Shelly.GetDeviceInfo", "Shelly.GetConfig", "Shelly.GetStatus")
 _INFO, _CONFIG, _STATUS = range(len(_QUESTIONS))
 _COMMAND = len(_QUESTIONS)
