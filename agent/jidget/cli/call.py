@@ -59,6 +59,7 @@ async def _call(args: argparse.Namespace) -> int:
     sent = False
     try:
         async with client.online():
+            await client.look()
             sent = True
             try:
                 answer = await client.execute(args.command, fields or None, key=key)
@@ -79,8 +80,9 @@ async def _call(args: argparse.Namespace) -> int:
 
 async def _refused(args: argparse.Namespace, client: Client, error: StanzaError) -> int:
     unreachable = error.condition in ("remote-server-not-found", "remote-server-timeout", "recipient-unavailable")
-    if client.was_there and (unreachable or (error.condition == "service-unavailable" and not client.agent_is_there)):
-        # Servers send back what an agent that is gone has not acknowledged, done or not (XEP-0198 5).
+    if client.was_there and (unreachable or error.condition == "service-unavailable"):
+        # Servers send back what an agent that is gone has not acknowledged, done or not (XEP-0198 5). One that is there
+        # has answered us before, so it does not take us for a stranger.
         note = f"{args.jid} went offline before it answered; whether it was done is not known"
         return _say(args, "unknown", note, {}, Exit.UNKNOWN)
     if unreachable:

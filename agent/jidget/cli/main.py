@@ -40,7 +40,7 @@ class Verb:
 
 VERBS = {
     "run": Verb(help="run the agent until it is stopped", level=logging.INFO),
-    "check": Verb(help="check the configuration, the drivers and the server, and say what is missing"),
+    "check": Verb(help="check the configuration, the drivers, the server and the MQTT broker, and say what is missing"),
     "read": Verb(help="read the hardware once, without any network"),
     "drivers": Verb(help="list the installed drivers, show one, or look which hardware is here"),
     "things": Verb(help="list all Things and what can be read and set of them"),

@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 
 from slixmpp import JID
 
-from jidget.errors import JidgetError, LinkError, StanzaError
+from jidget.errors import JidgetError, LinkError, RequestTimeout, StanzaError
 from jidget.xmpp.disco import Disco
 from jidget.xmpp.link import Link
 from jidget.xmpp.login import Login
 from jidget.xmpp.router import Admission, Incoming, Router
 from jidget.xmpp.services import FEATURES, Services
-from jidget.xmpp.xml import CLIENT, COMMANDS, DATA, PUBSUB, PUBSUB_EVENT, ROSTER, element, text_of
+from jidget.xmpp.xml import CLIENT, COMMANDS, DATA, PING, PUBSUB, PUBSUB_EVENT, ROSTER, element, text_of
 
 PRIORITY = -1
 """Never asks the server for anybody's chat."""
@@ -141,6 +141,18 @@ class Client:
     async def agent_is_away(self) -> bool:
         """Whether the agent is known to be offline: we would see its presence, and do not."""
         return await self.subscribed() and not await self.appears()
+
+    async def look(self, patience: float = 5.0) -> None:
+        """Find out whether the agent is there before anything is asked of it: what it does not answer says nothing.
+
+        Raises:
+            LinkError: the link was lost.
+        """
+        try:
+            await self.link.request("get", element(f"{{{PING}}}ping"), to=self.agent.full, timeout=patience)
+        except (StanzaError, RequestTimeout):
+            return
+        self.was_there = True
 
     async def items(self, node: str) -> list[tuple[str, ET.Element]]:
         """Fetch the items of one of the agent's nodes: (item id, payload).
