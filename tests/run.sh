@@ -5,7 +5,7 @@
 #   ./tests/run.sh lint unit            parts: lint unit contract integration system
 #   ./tests/run.sh unit -x -k words     what follows the parts goes to pytest
 #
-# JIDGET_TEST_LIMIT=15m   how long the tests may take together before they are stopped and say where they hung
+# JIDGET_TEST_LIMIT=17m   how long the tests may take together before they are stopped and say where they hung
 # JIDGET_TEST_WORKERS=3   how many processes run them, each with its own servers; 0 for this one alone (to debug)
 set -euo pipefail
 
@@ -17,7 +17,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 all_parts=(lint unit contract integration system)
 coverage_floor=80
-limit=${JIDGET_TEST_LIMIT:-15m}
+limit=${JIDGET_TEST_LIMIT:-17m}
 # Tests wait for servers and links more than they compute, so one process more than there are cores.
 workers=${JIDGET_TEST_WORKERS:-$(($(nproc) + 1))}
 # So many failed tests of a whole run get a second try, alone: beside others a real server may be slow beyond all reason.
