@@ -267,3 +267,76 @@ async def test_a_ghost_is_forgotten_after_a_confirmation(
     async with running_app(file) as agent:
         await until(lambda: agent.app.bridge is not None and not agent.app.bridge.bridge.trouble)
         assert agent.app.directory.get("kitchen_plug") is None
+
+
+async def test_what_others_are_announced_with_is_not_forgotten(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
+) -> None:
+    alice = account(prosody, "alice")
+    file, jid = config(tmp_path, account, prosody, broker, **{alice.jid: '"owner"'})
+    house = {
+        "dev": {"ids": ["hub"], "name": "Hub"},
+        "o": {"name": "test"},
+        "cmps": {"a": {"p": "switch", "state_topic": "h/a", "command_topic": "h/a/set", "unique_id": "a"}},
+        "child_devices": [
+            {
+                "ids": ["leaf"],
+                "name": "Leaf",
+                "cmps": {"b": {"p": "switch", "state_topic": "h/b", "command_topic": "h/b/set", "unique_id": "b"}},
+            }
+        ],
+    }
+    async with MqttDevice(broker) as device, running_app(file) as agent, friends(owner := Person(alice, jid)):
+        await device.announces("homeassistant/device/hub/config", house)
+        await found(agent, "leaf")
+        asked = await owner.asks("forget leaf")
+        said = await owner.asks(f"yes {asked.split('yes ')[1].split()[0]}")
+        assert "hub would be forgotten with leaf" in said
+        assert agent.app.directory.get("hub") is not None
+
+
+async def test_an_interlock_of_discovered_devices_holds_both_ways(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
+) -> None:
+    alice = account(prosody, "alice")
+    overlays = """
+[things.up]
+match = "up"
+safety = { safe = false, interlock = ["down.down"] }
+
+[things.down]
+match = "down"
+"""
+    file, jid = config(tmp_path, account, prosody, broker, overlays, **{alice.jid: '"owner"'})
+    obeys = {f"{name}/set": lambda payload, name=name: {name: payload} for name in ("up", "down")}
+    async with (
+        MqttDevice(broker, obeys) as device,
+        running_app(file) as agent,
+        friends(owner := Person(alice, jid)),
+    ):
+        for name in obeys:
+            topic = name.removesuffix("/set")
+            keys = {"unique_id": topic, "state_topic": topic, "command_topic": name, "device": {"ids": [topic]}}
+            await device.announces(f"homeassistant/switch/{topic}/config", keys)
+            await found(agent, topic)
+        assert await owner.asks("up on") == "up.up: on (confirmed)"
+        assert "interlock" in await owner.asks("down on")
+        assert ("down/set", "ON") not in device.heard
+        await owner.asks("up off")
+        assert await owner.asks("down on") == "down.down: on (confirmed)"
+        assert "interlock" in await owner.asks("up on")
+
+
+async def test_safety_rules_that_no_longer_fit_a_device_are_said_in_the_status(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
+) -> None:
+    alice = account(prosody, "alice")
+    overlay = '[things.plug]\nmatch = "0x01"\nsafety = { max_on = "8h" }\n'
+    file, jid = config(tmp_path, account, prosody, broker, overlay, **{alice.jid: '"owner"'})
+    async with MqttDevice(broker) as device, running_app(file) as agent, friends(owner := Person(alice, jid)):
+        await plugged(device)
+        await found(agent, "plug")
+        assert "ignored" not in await owner.asks("status")
+        await device.announces("homeassistant/switch/0x01/child/config", {**PLUG, "name": "Lock", "unique_id": "2"})
+        await until(lambda: len(agent.app.directory.get("plug").properties) == 3)  # type: ignore[union-attr]
+        assert "things.plug.safety is ignored: several values can be set" in await owner.asks("status")

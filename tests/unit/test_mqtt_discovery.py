@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from jidget.mqtt.discovery import Discoveries
+from jidget.mqtt import discovery
+from jidget.mqtt.discovery import Discoveries, discovery_id
 from jidget.mqtt.model import EntityConfig
 
 SINGLE = "homeassistant/switch/plug/relay/config"
@@ -151,3 +152,23 @@ def test_how_many_may_wait_to_be_announced_elsewhere_is_limited(broker: Any, mon
         gone += broker(topic, {"migrate_discovery": True}).removed
     assert [config.unique_id for config in gone] == ["0", "1", "2"]
     assert len(broker.there) == 2
+
+
+def test_many_that_wait_for_another_topic_cost_others_nothing(broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+
+    def look(*of: Any) -> Any:
+        looked.append(of)
+        return discovery_id(*of)
+
+    monkeypatch.setattr(discovery, "discovery_id", look)
+    components = {f"c{number}": {"p": "sensor", "stat_t": "x"} for number in range(50)}
+    for number in range(4):
+        topic = f"homeassistant/device/n{number}/config"
+        broker(topic, payload(components, dev={"ids": f"n{number}"}))
+        broker(topic, {"migrate_discovery": True})
+    looked.clear()
+    broker("homeassistant/device/other/config", payload(components, dev={"ids": "other"}))
+    assert len(looked) <= 2 * len(components)
+    broker("homeassistant/sensor/n1/c7/config", {"stat_t": "x", "dev": {"ids": "n1"}})
+    assert ("homeassistant/device/n1/config", "c7") not in broker.there

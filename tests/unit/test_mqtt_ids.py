@@ -46,3 +46,31 @@ def test_a_name_that_the_configuration_gives_to_another_is_not_shared() -> None:
     again = ids(kept, "boiler")
     assert again.device(BOILER).thing_id == "boiler_2"
     assert again.device(other, "boiler").thing_id == "boiler"
+
+
+def test_entities_that_the_configuration_speaks_of_leave_the_names_of_the_others() -> None:
+    kept = Kept()
+    for _ in range(3):
+        now = ids(kept, "desk")
+        named = [now.device(BOILER, wanted).thing_id for wanted in ("", "desk", "", "desk", "")]
+        assert named == ["boiler", "desk", "boiler", "desk", "boiler"]
+        now.keep()
+
+
+def test_who_uses_the_identifier_of_another_does_not_get_its_name() -> None:
+    kept = Kept()
+    now = ids(kept)
+    now.device(BOILER)
+    now.device(Device(identifiers=("0x02",), name="Stove"))
+    now.device(Device(identifiers=("0x02", "0x01"), name="Both"))
+    now.keep()
+    for each in (now, ids(kept)):
+        assert each.device(BOILER).thing_id == "boiler"
+        assert each.device(Device(identifiers=("0x02",))).thing_id == "stove"
+
+
+def test_long_names_are_ids_however_many_there_are() -> None:
+    now = ids(Kept())
+    for number in range(1_100):
+        made = now.device(Device(identifiers=(str(number),), name="a" * 80)).thing_id
+        assert len(made) <= 63

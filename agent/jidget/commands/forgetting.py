@@ -54,6 +54,8 @@ class Forget(Actuation[ForgetArguments]):
                 count = await self._forget(thing.id)
             except (DeviceUnavailable, WriteRefused) as error:
                 raise Refusal(Reason.UNAVAILABLE, str(error)) from None
+            except TimeoutError as error:
+                return Result(outcome=Outcome.UNCONFIRMED, note=f"{thing.id}: {error}")
             topics = "one topic" if count == 1 else f"{count} topics"
             note = f"{thing.id} is forgotten: the broker keeps nothing of it any more on {topics}"
             return Result(outcome=Outcome.DONE, note=note)

@@ -48,15 +48,23 @@ class Assembly:
         self.bridge = Bridge(session, self._devices, sources=sources, choice=Choice(mqtt, config.overlays))
 
     def _make(self, thing_id: str, device: Device, driver: BridgedDevice) -> Thing:
+        safety = f"things.{thing_id}.safety"
+        self.bridge.ignored.pop(safety, None)
         return overlaid(
             self._config,
             thing_id,
             driver,
-            self._things,
+            {**self._things, **self._overlays()},
             label=device.name or device.model,
             area=device.area,
             quiet=driver.quiet,
+            on_problem=lambda text: self.bridge.ignored.update({safety: text}),
         )
+
+    def _overlays(self) -> Mapping[str, Thing]:
+        """Return the discovered Things that the configuration has rules for."""
+        found = {thing_id: self._devices.get(thing_id) for thing_id in self._config.overlays}
+        return {thing_id: each.thing for thing_id, each in found.items() if each is not None and each.thing is not None}
 
     def details(self, thing_id: str, name: str) -> Mapping[str, Any]:
         """Return where a discovered property comes from; nothing for one that was not discovered."""
@@ -78,7 +86,7 @@ class Assembly:
 
         Raises:
             DeviceUnavailable: there is no broker; nothing was cleared.
-            WriteRefused: the broker does not let us, or there is no such device.
+            WriteRefused: the broker does not let us, there is no such device, or others are announced with it.
             TimeoutError: the broker did not confirm it.
         """
         found = self._devices.get(thing_id)
@@ -89,6 +97,11 @@ class Assembly:
         if not topics:
             origin = next((config.origin for config in configs if config.origin), "its publisher")
             raise WriteRefused(f"no announcement of {thing_id} alone is on the broker. Remove it in {origin}")
+        others = {each.bound.thing_id for each in self._devices if any(topic in topics for topic, _ in each.members)}
+        if others := others - {thing_id}:
+            raise WriteRefused(
+                f"{', '.join(sorted(others))} would be forgotten with {thing_id}: all in one announcement"
+            )
         for topic in topics:
             await self._session.publish(Publish(topic=topic, payload=b"", qos=1, retain=True))
             self.bridge.receive(Message(topic=topic, payload=b""))  # which the broker does not tell us

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+from jidget.mqtt.announcement import LONGEST_NAME
 from jidget.mqtt.availability import Availability
 from jidget.mqtt.choice import Choice
 from jidget.mqtt.device import Member
@@ -35,10 +36,12 @@ AT_ONCE = 20
 SLICE = 0.005
 """Seconds of building Things after which others get a turn."""
 MOST_ENTITIES = 20_000
+MOST_OF_A_DEVICE = 1_000
+"""Entities of one device: all of them are built anew when one changes."""
 MOST_QUESTIONS = 2_000
 """Questions to devices that wait to be asked."""
 MOST_IGNORED = 200
-"""Problems that are kept to be shown; the log has them all, each once."""
+"""Problems that are kept to be shown, and logged once; more only where debugging is logged."""
 
 _Key = tuple[str, str]
 
@@ -93,25 +96,31 @@ class Bridge:
     # ---- what comes in ----------------------------------------------------------------------------------------------
 
     def receive(self, message: Message) -> None:
-        """Take a message. Never raises for what is in it."""
+        """Take a message. Never raises: whatever one publisher sends, the others are served."""
+        try:
+            self._receive(message)
+        except Exception:
+            self._broke(f"a message on {message.topic[:LONGEST_NAME]}")
+
+    def _receive(self, message: Message) -> None:
         news = self._sources.take(message)
         if news is not NOTHING:
             self._take(message.topic, news)
         self._deliver(message)
         for retold in news.retold:
-            self._deliver(retold)
+            self._deliver(retold, told_as=message.topic)
 
-    def _deliver(self, message: Message) -> None:
+    def _deliver(self, message: Message, told_as: str = "") -> None:
         for key in self._availability.match(message.topic):
             found = self._where[key]
             if found.members[key].availability.receive(message):
                 self._devices.availability(found, found.members[key])
         for key in self._topics.match(message.topic):
-            self._tell(self._where[key], key, message)
+            self._tell(self._where[key], key, message, told_as or message.topic)
 
-    def _tell(self, found: Found, key: _Key, message: Message) -> None:
+    def _tell(self, found: Found, key: _Key, message: Message, told_as: str) -> None:
         member = found.members[key]
-        if not member.entity.receive(message):
+        if not member.receive(message, told_as):
             return
         waited = not member.available
         member.expired = False
@@ -191,8 +200,14 @@ class Bridge:
                 log.info("mqtt: %s was not asked: %s", question.topic, error)
 
     def _add(self, config: EntityConfig) -> None:
-        key = _key(config)
         where = f"{config.topic} {config.component}".strip()
+        try:
+            self._take_in(config, where)
+        except Exception:
+            self._broke(where)
+
+    def _take_in(self, config: EntityConfig, where: str) -> None:
+        key = _key(config)
         if key in self._where:
             self._remove(config)
         if len(self._where) >= MOST_ENTITIES:
@@ -208,6 +223,9 @@ class Bridge:
             self._ignore(where, str(error))
             return
         found = self._devices.of(device, self._choice.overlay(config, device))
+        if len(found.members) >= MOST_OF_A_DEVICE:
+            self._ignore(where, f"{found.bound.thing_id} has more than {MOST_OF_A_DEVICE} entities")
+            return
         member = found.members[key] = Member(entity, availability, quiet=self._choice.quiet(config))
         self._where[key] = found
         self._use(key, member)
@@ -249,13 +267,21 @@ class Bridge:
         if unused:
             self._session.unsubscribe(unused)
 
+    def _broke(self, where: str) -> None:
+        """Say that we failed at what a publisher sent, which nobody should bring about; with the trace, once."""
+        if where not in self.ignored:
+            log.exception("mqtt: %s was handled wrongly", where)
+        self._ignore(where, "the bridge failed at it, which it should not: see the log")
+
     def _ignore(self, where: str, problem: str) -> None:
         """Say once what was not understood."""
         if self.ignored.get(where) == problem:
             return
+        if where not in self.ignored and len(self.ignored) >= MOST_IGNORED:
+            log.debug("mqtt: %s is ignored: %s", where, problem)
+            return
         log.warning("mqtt: %s is ignored: %s", where, problem)
-        if where in self.ignored or len(self.ignored) < MOST_IGNORED:
-            self.ignored[where] = problem
+        self.ignored[where] = problem
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -291,7 +317,10 @@ class Bridge:
             dirty, self._dirty = list(self._dirty.values()), {}
             turn = loop.time()
             for found, _ in dirty:
-                await self._devices.build(found)
+                try:
+                    await self._devices.build(found)
+                except Exception:
+                    self._broke(f"the device {found.bound.thing_id}")
                 if loop.time() - turn > SLICE:
                     await asyncio.sleep(0)
                     turn = loop.time()

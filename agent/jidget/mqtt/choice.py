@@ -16,8 +16,8 @@ class Choice:
         """Take `[mqtt]`, and the Things that are laid over devices, by id."""
         self._selection = Selection(config)
         self._shown = {"diagnostic": config.diagnostics, "config": config.settings}
-        self._overlays = {identifier(thing_id): thing_id for thing_id in config.topics}
-        self._overlays |= {overlay.match: thing_id for thing_id, overlay in overlays.items()}
+        self._plain = {identifier(thing_id): thing_id for thing_id in config.topics}
+        self._overlays = {overlay.match: thing_id for thing_id, overlay in overlays.items()}
 
     def wants(self, config: EntityConfig, device: Device) -> bool:
         """Whether an entity is to be bridged: what the configuration speaks of need not be included besides."""
@@ -27,7 +27,12 @@ class Choice:
         return self._selection.wants(config, device)
 
     def overlay(self, config: EntityConfig, device: Device) -> str:
-        """Return the id of the configured Thing that this device is; empty if it is none."""
+        """Return the id of the configured Thing that this device is; empty if it is none.
+
+        Things of `[mqtt.topics]` are whole: whoever announces a device of such a name gets none of theirs.
+        """
+        if config.topic in self._plain:
+            return self._plain[config.topic]
         names = (*device.identifiers, config.unique_id)
         return next((self._overlays[name] for name in names if name in self._overlays), "")
 

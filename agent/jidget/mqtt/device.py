@@ -9,7 +9,7 @@ from typing import Any
 
 from jidget.mqtt.availability import Availability
 from jidget.mqtt.entity import Entity, EntityAction, Part
-from jidget.mqtt.model import Publish
+from jidget.mqtt.model import Message, Publish
 from jidget_drivers import Action, DeviceUnavailable, EventSource, NoOptions, Property, Scalar, WriteRefused
 from jidget_drivers.properties import misfit
 
@@ -30,6 +30,7 @@ class Member:
         actions: ids of its actions.
         expired: whether what it told is too old to count.
         quiet: whether it is left out where everything is shown.
+        heard: topics on which something came over this connection.
     """
 
     entity: Entity
@@ -38,6 +39,19 @@ class Member:
     actions: Mapping[str, str] = field(default_factory=dict)
     expired: bool = False
     quiet: bool = False
+    heard: set[str] = field(default_factory=set)
+
+    def receive(self, message: Message, told_as: str) -> bool:
+        """Take a message, which came on the topic `told_as`; return whether it told a value.
+
+        What the broker had kept it repeats when others subscribe to the same topic: whoever has heard it, or something
+        newer, takes no notice.
+        """
+        if message.topic in self.entity.topics:
+            if message.retained and told_as in self.heard:
+                return False
+            self.heard.add(told_as)
+        return self.entity.receive(message)
 
     @property
     def available(self) -> bool:

@@ -95,8 +95,8 @@ class Devices:
             if found.thing is not None:
                 await self._house.dismiss(thing_id)
                 found.thing = found.driver = None
-            if not found.members:
-                self._found.pop(thing_id, None)
+            if not found.members and self._found.get(thing_id) is found:  # it may have come anew meanwhile
+                del self._found[thing_id]
             return
         driver = BridgedDevice(members, self._publish)
         driver.lose(self._reason(found))
@@ -161,6 +161,8 @@ class Devices:
         """Take notice of whether there is a broker; `trouble` says why not, or is empty."""
         self._away = f"no broker: {trouble}" if trouble else ""
         for found in self._found.values():
+            for member in found.members.values():
+                member.heard.clear()
             self._reach(found)
 
     def _reach(self, found: Found) -> None:

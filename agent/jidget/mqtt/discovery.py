@@ -65,6 +65,8 @@ class Discoveries:
         self._topics: dict[str, _Topic] = {}
         self._owners: dict[_Identity, EntityConfig] = {}
         self._released: dict[_Place, EntityConfig] = {}
+        self._waiting: dict[tuple[str, ...], dict[_Place, EntityConfig]] = {}
+        """Those released, by kind and discovery id."""
         self._kept = 0  # configs in all topics
 
     @property
@@ -98,13 +100,17 @@ class Discoveries:
         if known is None:
             return Changes(problems=told.problems)
         released = tuple(config for config in known.configs.values() if self._owns(config))
-        self._released.update({_place(config): config for config in released})
+        for config in released:
+            self._released[_place(config)] = config
+            self._waiting.setdefault(self._way(config), {})[_place(config)] = config
         self._kept -= len(known.configs)
         del self._topics[topic]
         removed = []
         while len(self._released) > MOST_ENTITIES:  # those that waited longest
-            removed.append(self._released.pop(next(iter(self._released))))
-            del self._owners[_identity(removed[-1])]
+            oldest = next(iter(self._released.values()))
+            self._unrelease(oldest)
+            removed.append(oldest)
+            del self._owners[_identity(oldest)]
         return Changes(released=released, removed=tuple(removed), problems=told.problems)
 
     def _compare(self, topic: str, known: _Topic, told: Announcement) -> Changes:
@@ -123,10 +129,10 @@ class Discoveries:
             if owner is None:
                 added.append(config)
             elif _place(owner) == _place(config) and _identity(owner) == _identity(config):
-                if self._released.pop(_place(owner), None) is None and owner == config:
+                if not self._unrelease(owner) and owner == config:
                     continue
                 changed.append(config)
-            elif self._released.pop(_place(owner), None) is not None:
+            elif self._unrelease(owner):
                 del self._owners[_identity(owner)]
                 removed.append(owner)
                 added.append(config)
@@ -149,11 +155,24 @@ class Discoveries:
 
     def _awaiting(self, config: EntityConfig) -> EntityConfig | None:
         """Return what was released by the place that this one replaces, if neither has a unique id in common."""
-        for released in self._released.values():
-            same_kind = released.kind == config.kind and not (released.unique_id and config.unique_id)
-            if same_kind and discovery_id(released, self._prefix) == discovery_id(config, self._prefix):
+        for released in self._waiting.get(self._way(config), {}).values():
+            if not (released.unique_id and config.unique_id):
                 return released
         return None
+
+    def _unrelease(self, config: EntityConfig) -> bool:
+        """Note that an entity does not wait for another topic any more; return whether it did."""
+        released = self._released.pop(_place(config), None)
+        if released is None:
+            return False
+        waiting = self._waiting[self._way(released)]
+        del waiting[_place(released)]
+        if not waiting:
+            del self._waiting[self._way(released)]
+        return True
+
+    def _way(self, config: EntityConfig) -> tuple[str, ...]:
+        return config.kind, *discovery_id(config, self._prefix)
 
     def _heirs(self, removed: Iterable[EntityConfig], topic: str) -> Iterator[EntityConfig]:
         """Go through what other topics announce under unique ids that are free now."""

@@ -38,7 +38,7 @@ def _renamed(keys: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
 def copied(value: Any) -> Any:
     """Return a copy of `availability`, so that each component puts its own base into it."""
     if isinstance(value, list):
-        return [copied(item) for item in value]
+        return [dict(item) if isinstance(item, dict) else item for item in value]
     return dict(value) if isinstance(value, dict) else value
 
 

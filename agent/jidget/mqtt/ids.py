@@ -7,7 +7,7 @@ renaming a device, or meeting it again after years, changes neither its history 
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,6 +53,9 @@ class Ids:
         self._by_identifier: dict[str, Bound] = {}
         self._by_thing: dict[str, Bound] = {}
         self._unkept: dict[str, Bound] = {}
+        self._numbers: dict[str, int] = {}
+        self._met: set[str] = set()
+        """Ids of the configuration that a device has in this process: others that it means are the same Thing."""
 
     def wake(self) -> None:
         """Take over what the store knows; to be called once it is open."""
@@ -73,24 +76,36 @@ class Ids:
 
         A device whose id the configuration has given to another one meanwhile is named anew.
         """
-        known = next((self._by_identifier[i] for i in device.identifiers if i in self._by_identifier), None)
-        others = not wanted and known is not None and known.thing_id in self._taken
-        if known is None or others or (wanted and known.thing_id != wanted):
-            old, known = known, Bound(wanted or self._new(device), set(device.identifiers))
-            self._unkept[known.thing_id] = known
-            if old is not None:
-                known.properties = dict(old.properties)
-        if not known.identifiers.issuperset(device.identifiers):
-            known.identifiers.update(device.identifiers)
+        own = next((self._by_identifier[i] for i in device.identifiers if i in self._by_identifier), None)
+        known = own
+        if wanted:
+            known = self._by_thing.get(wanted)
+            if known is not None and wanted not in self._met and known.identifiers.isdisjoint(device.identifiers):
+                known = None  # the configuration meant another one before
+            self._met.add(wanted)
+        elif own is not None and own.thing_id in self._taken:
+            known = None
+        if known is None:
+            known = Bound(wanted or self._new(device), set(), {} if own is None else dict(own.properties))
+        more = {each for each in device.identifiers if self._may_have(known, each)} - known.identifiers
+        if more:
+            known.identifiers.update(more)
             self._unkept[known.thing_id] = known
         self._remember(known)
         return known
+
+    def _may_have(self, bound: Bound, identifier: str) -> bool:
+        """Whether a device may be recognised by an identifier: those of another one, or of its Thing, stay its own."""
+        if bound.thing_id in self._taken:
+            return True
+        owner = self._by_identifier.get(identifier)
+        return owner is None or owner is bound or owner.thing_id in self._taken
 
     def property(self, bound: Bound, identity: str, part: str, candidates: Iterable[str]) -> str:
         """Return the id of one part of an entity: as it was at first sight, else the first candidate that is free."""
         key = f"{identity}\n{part}"
         if key not in bound.properties:
-            bound.properties[key] = _free(candidates, set(bound.properties.values()))
+            bound.properties[key] = _free(candidates, set(bound.properties.values()).__contains__, {})
             self._unkept[bound.thing_id] = bound
         return bound.properties[key]
 
@@ -102,9 +117,12 @@ class Ids:
                 del self._unkept[thing_id]
 
     def _remember(self, bound: Bound) -> None:
+        """Find a device by its names. What the configuration names counts only where nothing else is known."""
         self._by_thing[bound.thing_id] = bound
         for identifier in bound.identifiers:
-            self._by_identifier[identifier] = bound
+            owner = self._by_identifier.get(identifier)
+            if owner is None or owner.thing_id in self._taken:
+                self._by_identifier[identifier] = bound
 
     def _new(self, device: Device) -> str:
         """Make an id for a device that was never seen."""
@@ -112,7 +130,7 @@ class Ids:
         if not base[0].isalpha() or base in COMMAND_WORDS:
             base = f"device_{base}"
         base = base[: _LONGEST - 4].rstrip("_")
-        made = _free((base,), {*self._taken, *self._by_thing})
+        made = _free((base,), lambda each: each in self._taken or each in self._by_thing, self._numbers)
         if not THING_ID.fullmatch(made):
             raise AssertionError(f"{made!r} is no Thing id")
         return made
@@ -150,13 +168,14 @@ def _legal(base: str) -> str:
     return base[: _LONGEST - 4].rstrip("_")
 
 
-def _free(candidates: Iterable[str], taken: set[str]) -> str:
-    """Return the first candidate that is free, else the first with a number behind it."""
+def _free(candidates: Iterable[str], taken: Callable[[str], bool], numbers: dict[str, int]) -> str:
+    """Return the first candidate that is free, else the first with a number behind it; `numbers` are the last ones."""
     listed = list(candidates)
     for candidate in listed:
-        if candidate not in taken:
+        if not taken(candidate):
             return candidate
-    number = 2
-    while f"{listed[0]}_{number}" in taken:
+    number = numbers.get(listed[0], 2)
+    while taken(numbered := f"{listed[0][: _LONGEST - len(str(number)) - 1]}_{number}"):
         number += 1
-    return f"{listed[0]}_{number}"
+    numbers[listed[0]] = number
+    return numbered

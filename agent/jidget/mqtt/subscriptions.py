@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from jidget.mqtt.connection import Connection
 
 _EXACT_AT_ONCE = 500
+_BYTES_AT_ONCE = 64 * 1024
+"""Of filters in one request: a broker ends the connection of who sends a packet that it finds too large."""
 _GATHERING = 0.05
 """Seconds in which what is wanted is gathered: discovery asks for one topic after the other."""
 
@@ -83,5 +85,14 @@ def requests(filters: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _portions(filters: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(filters), _EXACT_AT_ONCE):
-        yield filters[start : start + _EXACT_AT_ONCE]
+    some: list[str] = []
+    size = 0
+    for each in filters:
+        more = len(each.encode())
+        if some and (len(some) == _EXACT_AT_ONCE or size + more > _BYTES_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(each)
+        size += more
+    if some:
+        yield some

@@ -39,9 +39,12 @@ class Sampler:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                for reports in self._reports.values():
-                    reports.start(tasks)
-                await asyncio.get_running_loop().create_future()  # there may be none yet
+                try:
+                    for reports in self._reports.values():
+                        reports.start(tasks)
+                    await asyncio.get_running_loop().create_future()  # there may be none yet
+                finally:
+                    self._tasks = None  # who comes now is not run any more
         finally:
             for reports in self._reports.values():
                 reports.close()

@@ -100,6 +100,7 @@ class Keeper(Overseer):
             else:
                 self._wake(output)
             self._look(output)
+        self.observed(thing.id, {name: seen.value for name, seen in thing.values.items()}, old=True)
 
     def remove(self, thing_id: str) -> None:
         """Let go of a Thing that has left the house."""

@@ -112,8 +112,8 @@ class Thing(RunningThing):
         return WriteResult(values=told, confirmed=self._as_wanted(told, wanted))
 
     def _told(self, names: Iterable[str], before: Mapping[str, Observed]) -> dict[str, Scalar | None]:
-        """Return what the device told since `before` was all that was known."""
-        known = {name: self.values.get(name) for name in names}
+        """Return what the device told since `before` was all that was known; what was recalled it did not tell."""
+        known = {name: None if name in self._recalled else self.values.get(name) for name in names}
         return {name: None if seen is None or seen is before.get(name) else seen.value for name, seen in known.items()}
 
     def _as_wanted(self, told: Mapping[str, Scalar | None], wanted: Mapping[str, Scalar]) -> bool:
@@ -124,14 +124,17 @@ class Thing(RunningThing):
     def recall(self, values: Mapping[str, Scalar | None]) -> None:
         """Take values that were told at an unknown time: they are shown, not reported. None: it is not known any more.
 
-        They are as a person would read them, and fit.
+        They are as a person would read them, and fit. They confirm nothing, unless they repeat what was told lately.
         """
         now = int(self._now() * 1000)
         for name, value in values.items():
             if value is None:
                 self.values.pop(name, None)
-            else:
-                self.values[name] = Observed(self._calibrations[name].from_raw(value), now)
+                continue
+            before, seen = self.values.get(name), Observed(self._calibrations[name].from_raw(value), now)
+            if before is None or before.value != seen.value:
+                self._recalled.add(name)
+            self.values[name] = seen
         known = {name: self.values[name].value for name in values if name in self.values}
         self.overseer.observed(self.id, known, old=True)
 

@@ -1,7 +1,7 @@
 """The Thing of a discovered device, with what the configuration says of it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jidget.config.model import Config
@@ -23,6 +23,7 @@ def overlaid(
     label: str,
     area: str,
     quiet: frozenset[str],
+    on_problem: Callable[[str], None] = lambda _: None,
 ) -> Thing:
     """Return the Thing of a device; rules of the configuration that do not fit it are logged and left out.
 
@@ -30,10 +31,11 @@ def overlaid(
         config: the whole configuration.
         thing_id: its id; that of the overlay, if there is one.
         driver: the device.
-        things: those with a driver in the configuration.
+        things: the others that the configuration has rules for, as far as they are there.
         label: what its publisher calls it.
         area: where it is.
         quiet: properties that are left out where everything is shown.
+        on_problem: told of every rule that is left out.
     """
     overlay = config.overlays.get(thing_id)
     settings = ThingSettings(
@@ -59,4 +61,5 @@ def overlaid(
     except BadRules as error:
         for problem in error.problems:
             log.error("%s (left out)", problem.say(config.file))
+            on_problem(problem.text)
     return thing

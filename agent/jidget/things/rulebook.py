@@ -167,7 +167,7 @@ def rule(config: Config, thing: Thing, things: Mapping[str, Thing]) -> None:
     Args:
         config: the whole configuration.
         thing: the one that was discovered.
-        things: those with a driver.
+        things: those with a driver, and those discovered that it speaks of, too.
 
     Raises:
         BadRules: rules that do not fit it; it has those that do.

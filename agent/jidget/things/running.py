@@ -122,6 +122,7 @@ class RunningThing:
         self._failures = 0
         self._up_since: float | None = None
         self._reads = 0
+        self._recalled: set[str] = set()
         self._changed = asyncio.Event()
         self._hurry = asyncio.Event()
         self._watching: asyncio.Timeout | None = None
@@ -276,6 +277,7 @@ class RunningThing:
         self._last_time = now
         for name, value in values.items():
             self.values[name] = Observed(value, now)
+        self._recalled.difference_update(values)
         self._changed.set()
         self.overseer.observed(self.id, values)
         self.on_readings([Reading(self.id, self.properties[name], value, now) for name, value in values.items()])

@@ -15,7 +15,8 @@ from jidget.mqtt.sources.zigbee2mqtt import Zigbee2Mqtt
 def sources_of(config: MqttConfig) -> Sequence[Source]:
     """Return what a configuration wants to be understood. Of a device that several announce, the first has it."""
     wanted = set(config.formats)
-    listed: list[Source] = [HomeAssistant(config.discovery_prefix)]
+    listed: list[Source] = [Plain(config.topics)] if config.topics else []  # nobody takes away what a person wrote
+    listed.append(HomeAssistant(config.discovery_prefix))
     if "zigbee2mqtt" in wanted:
         listed.append(Zigbee2Mqtt(config.discovery_prefix))
     if "tasmota" in wanted:
@@ -24,6 +25,4 @@ def sources_of(config: MqttConfig) -> Sequence[Source]:
         listed.append(Shelly(config.client_id))
     if "homie" in wanted:
         listed.append(Homie())
-    if config.topics:
-        listed.append(Plain(config.topics))
     return listed
