@@ -340,3 +340,8 @@ async def test_safety_rules_that_no_longer_fit_a_device_are_said_in_the_status(
         await device.announces("homeassistant/switch/0x01/child/config", {**PLUG, "name": "Lock", "unique_id": "2"})
         await until(lambda: len(agent.app.directory.get("plug").properties) == 3)  # type: ignore[union-attr]
         assert "things.plug.safety is ignored: several values can be set" in await owner.asks("status")
+        said = await owner.asks("plug.state on")
+        assert said.startswith(
+            "Refused: plug.state is not set, as its safety rules do not fit it: several values can be"
+        )
+        assert device.heard == []

@@ -102,6 +102,9 @@ class Output:
             at: now.
             span: for how many seconds, with a `for`.
         """
+        safe = self.rules.safe
+        if self.rules.unfit and (safe is None or self.is_on(value)):
+            return f"{self.name} is not set, as its safety rules do not fit it: {self.rules.unfit}"
         if not self.is_on(value):
             return self._too_early_off(at)
         if self.pending is not None and not self.pending.restores:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jidget.config.model import Config
@@ -62,4 +63,7 @@ def overlaid(
         for problem in error.problems:
             log.error("%s (left out)", problem.say(config.file))
             on_problem(problem.text)
+        unfit = error.problems[0].text
+        for name, held in thing.rules.items():  # without its rules it is not set: whoever wrote them wanted them
+            thing.rules[name] = replace(held, unfit=unfit)
     return thing

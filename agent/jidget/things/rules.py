@@ -23,6 +23,7 @@ class Rules:
         interlock: outputs that are never on together with this one.
         rate: how often it may be switched on, and within what time; None for no limit.
         confirm: whether a person must answer a code first.
+        unfit: why the rules of the configuration do not fit it, so that it is not set at all; empty if they do.
     """
 
     safe: Scalar | None = None
@@ -34,6 +35,7 @@ class Rules:
     interlock: tuple[OutputId, ...] = ()
     rate: tuple[int, float] | None = None
     confirm: bool = False
+    unfit: str = ""
 
     def is_on(self, prop: Property, value: Scalar) -> bool:
         """Whether a value counts as on: there is a safe one, and this is another."""
