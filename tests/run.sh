@@ -21,7 +21,7 @@ limit=${JIDGET_TEST_LIMIT:-17m}
 # Tests wait for servers and links more than they compute, so one process more than there are cores.
 workers=${JIDGET_TEST_WORKERS:-$(($(nproc) + 1))}
 # So many failed tests of a whole run get a second try, alone: beside others a real server may be slow beyond all reason.
-again_at_most=3
+again_at_most=5
 last_failed=$root/.pytest_cache/v/cache/lastfailed
 # A test that is silent for so long gets the stacks of all threads printed.
 stack_after=120

@@ -318,7 +318,9 @@ match = "down"
             topic = name.removesuffix("/set")
             keys = {"unique_id": topic, "state_topic": topic, "command_topic": name, "device": {"ids": [topic]}}
             await device.announces(f"homeassistant/switch/{topic}/config", keys)
+            await device.says(topic, "OFF", retain=True)
             await found(agent, topic)
+        await until(lambda: all(thing.values for thing in agent.app.directory))
         assert await owner.asks("up on") == "up.up: on (confirmed)"
         assert "interlock" in await owner.asks("down on")
         assert ("down/set", "ON") not in device.heard

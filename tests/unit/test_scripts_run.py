@@ -195,7 +195,7 @@ def test_what_fails_twice_has_failed(checkout: Checkout) -> None:
 
 def test_many_failures_get_no_second_try(checkout: Checkout) -> None:
     checkout.program(".venv/bin/python", FAILED_ONCE)
-    more = "".join(f',\n  "tests/unit/test_a.py::test_{number}": true' for number in range(3))
+    more = "".join(f',\n  "tests/unit/test_a.py::test_{number}": true' for number in range(5))
     result = checkout.run("tests/run.sh", MORE=more)
     assert result.returncode == 1
     assert not any("--last-failed" in line for line in checkout.started())
