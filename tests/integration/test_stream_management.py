@@ -185,9 +185,10 @@ async def test_a_server_that_has_forgotten_the_session_gives_another_over_the_sa
                 proxy.stall()  # nothing of it is refused: there is no attempt in between
                 proxy.cut()
                 await person.sees("unavailable")
-                connections = proxy.accepted
+                connections, gone = proxy.accepted, len(person.stanzas)
                 proxy.resume()
                 await log.says("logged in to", times=2)
+                await person.sees(after=gone)  # what is said before that reaches nobody
                 assert proxy.accepted - connections <= 1
                 assert await person.asks("pump on") == "pump.state: on (confirmed)"
                 await agent.publishes()
