@@ -19,6 +19,8 @@ from jidget_drivers import Scalar
 
 PATIENCE = 20.0
 """Seconds that each claim gets."""
+ASK_AGAIN = 0.7
+"""Seconds between two questions: who asks more often than every two seconds for long gets no answer any more."""
 Say = Callable[[str], None]
 
 
@@ -150,10 +152,12 @@ class Story:
         return note
 
     async def _lamp_found(self) -> str:
-        said = ""
-        while f"{THING}.on: off" not in said:
+        while True:
             self._owner.client.say(f"read {THING}")
             said = await self._owner.client.replies.get()
+            if f"{THING}.on: off" in said:
+                break
+            await asyncio.sleep(ASK_AGAIN)  # what the broker had kept is no news, so nobody is told of it
         return said.replace("\n", ", ")
 
     async def _lamp_on(self) -> str:
