@@ -62,3 +62,13 @@ class Outbox(Protocol):
 
     def acknowledge(self, batch: Batch) -> None:
         """Note that the server has this batch."""
+
+
+class Facts(Protocol):
+    """What is known for good, one text a name, for those who need no more of the store."""
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact that was kept; None if there is none, or while the file cannot be used."""
+
+    def keep_fact(self, name: str, text: str) -> bool:
+        """Keep a fact; return whether it is in the file."""

@@ -75,7 +75,7 @@ class Keeper(Overseer):
         """Take over what the store knows; to be called once it is open, before any driver is."""
         for outputs in self._outputs.values():
             for output in outputs:
-                self._wake(output)
+                self.guard.wake(output)
 
     async def run(self) -> NoReturn:
         """Keep all outputs, until cancelled."""
@@ -98,7 +98,7 @@ class Keeper(Overseer):
             if earlier is not None and earlier.prop.kind is output.prop.kind:
                 self.guard.take_over(output, earlier)
             else:
-                self._wake(output)
+                self.guard.wake(output)
             self._look(output)
         self.observed(thing.id, {name: seen.value for name, seen in thing.values.items()}, old=True)
 
@@ -115,9 +115,6 @@ class Keeper(Overseer):
     def _watch(self, thing: Thing) -> None:
         self._outputs[thing.id] = list(self.guard.outputs_of(thing))
         thing.overseer = self
-
-    def _wake(self, output: Output) -> None:
-        self.guard.wake(output)
 
     def _look(self, output: Output) -> None:
         """Have an output looked at; one without a safe value has a task only while something is to happen to it."""
@@ -186,8 +183,7 @@ class Keeper(Overseer):
     def _expire(self, output: Output) -> Forced | None:
         at = self.guard.clock()
         due, safe = self._out_of_reach(output), output.rules.safe
-        waits = output.pending is not None and not output.pending.restores
-        if not waits and due is not None and due <= at and safe is not None:
+        if not output.insists and due is not None and due <= at and safe is not None:
             self._served[output] = self._link.lost
             if output.past.on_since is not None or output.on is not False:
                 limit = write_duration(output.rules.on_disconnect or 0)
@@ -328,8 +324,7 @@ class Keeper(Overseer):
         first, later = partner, output
         if (partner.past.on_since or 0.0) > (output.past.on_since or 0.0):
             first, later = output, partner
-        waits = later.pending is not None and not later.pending.restores
-        if not waits and later.rules.safe is not None:
+        if not later.insists and later.rules.safe is not None:
             why = f"{first.name} is on (interlock)"
             later.pending = Forced(value=later.rules.safe, why=why, by=later.past.by)
             self._look(later)

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Protocol
 
+from jidget.ports import Facts
 from jidget_drivers import Scalar
 
 _TIMES = ("on_since", "off_since", "until")
@@ -29,16 +29,6 @@ def boottime() -> float:
 def this_boot() -> str:
     """Return what names this run of the machine (random(4), boot_id)."""
     return BOOT_ID.read_text("ascii").strip()
-
-
-class Facts(Protocol):
-    """What is needed of the store."""
-
-    def fact(self, name: str) -> str | None:
-        """Return a fact that was kept; None if there is none, or while the file cannot be used."""
-
-    def keep_fact(self, name: str, text: str) -> bool:
-        """Keep a fact; return whether it is in the file."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +63,7 @@ class OutputMemory:
         self._facts = facts
         self._boot = boot()
         self._kept: dict[str, str] = {}
+        self._in_file: set[str] = set()
 
     def load(self, output: str) -> tuple[Remembered, bool] | None:
         """Return what is known of an output and whether that is of this boot; None if nothing is."""
@@ -91,14 +82,22 @@ class OutputMemory:
 
     def keep(self, output: str, remembered: Remembered) -> None:
         """Have this outlive the process. A crash from now on does not lose it; a power cut ends the boot anyway."""
-        text = self._kept[output] = json.dumps({"boot": self._boot, **asdict(remembered)})
-        self._facts.keep_fact(_name(output), text)
+        text = json.dumps({"boot": self._boot, **asdict(remembered)})
+        if output in self._in_file and self._kept[output] == text:
+            return
+        self._kept[output] = text
+        self._write(output, text)
 
     def catch_up(self) -> None:
         """Write what the file may not have: it could not be used, or is another one now."""
         for output, text in list(self._kept.items()):
-            if self._facts.fact(_name(output)) != text and not self._facts.keep_fact(_name(output), text):
+            if self._facts.fact(_name(output)) != text and not self._write(output, text):
                 return
+
+    def _write(self, output: str, text: str) -> bool:
+        written = self._facts.keep_fact(_name(output), text)
+        (self._in_file.add if written else self._in_file.discard)(output)
+        return written
 
 
 def _name(output: str) -> str:

@@ -57,6 +57,11 @@ class Output:
         """Return `THING.PROPERTY`."""
         return f"{self.thing.id}.{self.prop.name}"
 
+    @property
+    def insists(self) -> bool:
+        """Whether a change is pending that a rule wants; one that only restores gives way to any."""
+        return self.pending is not None and not self.pending.restores
+
     def is_on(self, value: Scalar) -> bool:
         """Whether a value counts as on."""
         return self.rules.is_on(self.prop, value)
@@ -219,8 +224,7 @@ class Output:
 
     def expire(self, at: float) -> Forced | None:
         """Return the change that is due at a time, if one is; from then on it is pending."""
-        waits = self.pending is not None and not self.pending.restores
-        if not waits and self.deadline is not None and self.deadline <= at:
+        if not self.insists and self.deadline is not None and self.deadline <= at:
             over = self.past.until is not None and self.past.until <= at
             longest = self._longest is not None and self._longest <= at
             rule = (

@@ -6,19 +6,9 @@ import sqlite3
 from collections.abc import Iterator, MutableMapping
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
 
+from jidget.ports import Facts
 from jidget_drivers import Scalar
-
-
-class Facts(Protocol):
-    """What is needed of the store."""
-
-    def fact(self, name: str) -> str | None:
-        """Return a fact that was kept; None if there is none, or while the file cannot be used."""
-
-    def keep_fact(self, name: str, text: str) -> bool:
-        """Keep a fact; return whether it is in the file."""
 
 
 class Kept(MutableMapping[str, Scalar]):
