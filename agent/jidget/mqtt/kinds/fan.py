@@ -1,11 +1,12 @@
 """Fans. Parts: on (the main one), `percentage`, `preset`, `oscillate`, `direction`."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jidget.mqtt.entity import BadConfig, EntityAction, Part
-from jidget.mqtt.kinds.common import NULL, MqttEntity, on_off, parse_number
+from jidget.mqtt.kinds.appliance import Appliance
+from jidget.mqtt.kinds.common import NULL, parse_number
 from jidget.mqtt.kinds.signatures import WholePercent
 from jidget.mqtt.model import EntityConfig, Publish
 from jidget.mqtt.templates import Templates
@@ -26,16 +27,14 @@ _OWN_ATTRIBUTES = "direction oscillating percentage_step percentage preset_mode 
 """What a device cannot set by attributes of its own."""
 
 
-class Fan(MqttEntity):
+class Fan(Appliance):
     """A fan."""
 
     blocked_attributes = frozenset(_OWN_ATTRIBUTES.split())
+    tellers = _TELLERS
 
     def __init__(self, config: EntityConfig, templates: Templates) -> None:
         super().__init__(config, templates)
-        self.keys.command_topic(needed=True)
-        self._on = self.keys.text("payload_on", "ON")
-        self._off = self.keys.text("payload_off", "OFF")
         self._swings = self.keys.text("payload_oscillation_on", "oscillate_on")
         self._stands = self.keys.text("payload_oscillation_off", "oscillate_off")
         self._reset = self.keys.text("payload_reset_percentage", NULL)
@@ -44,24 +43,20 @@ class Fan(MqttEntity):
         self._fastest = self.keys.integer("speed_range_max", 100, least=1)
         if self._slowest >= self._fastest:
             raise BadConfig(f"speed_range_min {self._slowest} should be below speed_range_max {self._fastest}")
-        self._presets = self._find_presets()
+        self._presets = self._find_choices(
+            "preset_modes", "payload_reset_preset_mode", self._reset_preset, "preset_mode_command_topic"
+        )
         self._direction: str | None = None
         if self.keys.text("oscillation_state_topic") is not None:
             self.values["oscillate"] = False  # as Home Assistant has it until it is told
         self.parts = tuple(self._make_parts())
         self.actions = tuple(self._make_actions())
-        self._listen("", self._told_on, "state_value_template")
-        self._listen("percentage", self._told_percentage, "percentage_value_template")
-        self._listen("preset", self._told_preset, "preset_mode_value_template")
-        self._listen("oscillate", self._told_oscillation, "oscillation_value_template")
-        self._listen("direction", self._told_direction, "direction_value_template")
+        self._listen(_TELLERS[""], self._told_on, "state_value_template")
+        self._listen(_TELLERS["percentage"], self._told_percentage, "percentage_value_template")
+        self._listen(_TELLERS["preset"], self._told_preset, "preset_mode_value_template")
+        self._listen(_TELLERS["oscillate"], self._told_oscillation, "oscillation_value_template")
+        self._listen(_TELLERS["direction"], self._told_direction, "direction_value_template")
         self._refresh()
-
-    def _find_presets(self) -> tuple[str, ...]:
-        presets = tuple(dict.fromkeys(self.keys.texts("preset_modes")))
-        if self._reset_preset in presets:
-            raise BadConfig(f"preset_modes should not hold payload_reset_preset_mode, {self._reset_preset[:40]!r}")
-        return presets if self._has("preset_mode_command_topic") else ()
 
     def _has(self, topic_key: str) -> bool:
         return self.keys.command_topic(topic_key) is not None
@@ -83,22 +78,6 @@ class Fan(MqttEntity):
 
     # --- what it tells ------------------------------------------------------------------------------------------
 
-    def _listen(self, part: str, take: Callable[[str], bool], template_key: str) -> None:
-        def heard(text: str) -> bool:
-            if not text or not take(text):
-                return False
-            self._refresh()
-            return True
-
-        self.listen(_TELLERS[part], heard, template_key)
-
-    def _told_on(self, text: str) -> bool:
-        states = {NULL: None, self._off: False, self._on: True}
-        if text not in states:
-            return False
-        self.values[""] = states[text]
-        return True
-
     def _told_percentage(self, text: str) -> bool:
         if text == self._reset:
             self.values["percentage"] = None
@@ -113,10 +92,7 @@ class Fan(MqttEntity):
         return True
 
     def _told_preset(self, text: str) -> bool:
-        if not self._presets or (text != self._reset_preset and text not in self._presets):
-            return False
-        self.values["preset"] = None if text == self._reset_preset else text
-        return True
+        return self._take_choice("preset", text, self._presets, self._reset_preset)
 
     def _told_oscillation(self, text: str) -> bool:
         if text not in {self._swings, self._stands}:
@@ -130,8 +106,7 @@ class Fan(MqttEntity):
         return True
 
     def _refresh(self) -> None:
-        on = self.values.get("")
-        self.state = on_off(None if on is None else bool(on))
+        super()._refresh()
         settable = {part.name for part in self.parts if part.property.writable}
         if "direction" in settable:
             self.show(direction=self._direction)
@@ -155,7 +130,7 @@ class Fan(MqttEntity):
         """
         match part:
             case "":
-                return (self.publish("command_topic", self._on if value else self._off),)
+                return (self._publish_on(value),)
             case "percentage":
                 speed = float(value) * (self._fastest - self._slowest + 1) / 100 + self._slowest - 1
                 return (self._publish_named("percentage", math.ceil(speed)),)
@@ -172,11 +147,9 @@ class Fan(MqttEntity):
 
     def wrote(self, part: str, value: Scalar) -> None:
         """Assume what no topic tells."""
-        if self.assumes(_TELLERS[part]):
-            self.values[part] = value
-            if part == "direction":
-                self._direction = str(value)
-            self._refresh()
+        if part == "direction" and self.assumes(_TELLERS[part]):
+            self._direction = str(value)
+        super().wrote(part, value)
 
     def _make_actions(self) -> list[EntityAction]:
         """Return turning on with a speed at once; the property does the rest."""

@@ -1,9 +1,10 @@
 """Humidifiers and dehumidifiers. Parts: on (the main one), `target` and `current` in %RH, `mode`, `action`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from jidget.mqtt.entity import BadConfig, Part
-from jidget.mqtt.kinds.common import NULL, MqttEntity, on_off, parse_number, whole
+from jidget.mqtt.kinds.appliance import Appliance
+from jidget.mqtt.kinds.common import NULL, parse_number, whole
 from jidget.mqtt.model import EntityConfig, Publish
 from jidget.mqtt.templates import Templates
 from jidget_drivers import Kind, Scalar, Unit, WriteRefused
@@ -15,25 +16,21 @@ _OWN_ATTRIBUTES = "available_modes humidity max_humidity min_humidity mode"
 """What a device cannot set by attributes of its own."""
 
 
-class Humidifier(MqttEntity):
+class Humidifier(Appliance):
     """Something that keeps the air at a humidity."""
 
     blocked_attributes = frozenset(_OWN_ATTRIBUTES.split())
+    tellers = _TELLERS
 
     def __init__(self, config: EntityConfig, templates: Templates) -> None:
         super().__init__(config, templates)
-        self.keys.command_topic(needed=True)
         self.keys.command_topic("target_humidity_command_topic", needed=True)
-        self._on, self._off = self.keys.text("payload_on", "ON"), self.keys.text("payload_off", "OFF")
         self._reset = self.keys.text("payload_reset_humidity", NULL)
         self._reset_mode = self.keys.text("payload_reset_mode", NULL)
         self._minimum, self._maximum = self.keys.number("min_humidity", 0.0), self.keys.number("max_humidity", 100.0)
         if not 0 <= self._minimum < self._maximum <= 100:
             raise BadConfig("min_humidity should be below max_humidity, both 0 to 100")
-        modes = tuple(dict.fromkeys(self.keys.texts("modes")))
-        if self._reset_mode in modes:
-            raise BadConfig(f"modes should not hold payload_reset_mode, {self._reset_mode[:40]!r}")
-        self._modes = modes if self.keys.command_topic("mode_command_topic") is not None else ()
+        self._modes = self._find_choices("modes", "payload_reset_mode", self._reset_mode, "mode_command_topic")
         self.parts = tuple(self._make_parts())
         self._listen("state_topic", self._told_on, "state_value_template")
         self._listen("action_topic", self._told_action, "action_template")
@@ -66,22 +63,6 @@ class Humidifier(MqttEntity):
 
     # --- what it tells ------------------------------------------------------------------------------------------
 
-    def _listen(self, topic_key: str, take: Callable[[str], bool], template_key: str) -> None:
-        def heard(text: str) -> bool:
-            if not text or not take(text):
-                return False
-            self._refresh()
-            return True
-
-        self.listen(topic_key, heard, template_key)
-
-    def _told_on(self, text: str) -> bool:
-        states = {NULL: None, self._off: False, self._on: True}
-        if text not in states:
-            return False
-        self.values[""] = states[text]
-        return True
-
     def _told_action(self, text: str) -> bool:
         if text not in _ACTIONS:
             return False
@@ -105,17 +86,13 @@ class Humidifier(MqttEntity):
         return True
 
     def _told_mode(self, text: str) -> bool:
-        if not self._modes or (text != self._reset_mode and text not in self._modes):
-            return False
-        self.values["mode"] = None if text == self._reset_mode else text
-        return True
+        return self._take_choice("mode", text, self._modes, self._reset_mode)
 
     def _refresh(self) -> None:
-        on = self.values.get("")
-        self.state = on_off(None if on is None else bool(on))
+        super()._refresh()
         shown: dict[str, object] = {"min_humidity": self._minimum, "max_humidity": self._maximum}
         if self.values.get("action") is not None:
-            shown["action"] = self.values["action"] if on else "off"
+            shown["action"] = self.values["action"] if self.values.get("") else "off"
         shown["current_humidity"] = self.values.get("current")
         shown["humidity"] = self.values.get("target")
         if self._modes:
@@ -132,16 +109,10 @@ class Humidifier(MqttEntity):
         """
         match part:
             case "":
-                return (self.publish("command_topic", self._on if value else self._off),)
+                return (self._publish_on(value),)
             case "target":
                 told = whole(float(value))
                 return (self.publish("target_humidity_command_topic", told, "target_humidity_command_template"),)
             case "mode":
                 return (self.publish("mode_command_topic", str(value), "mode_command_template"),)
         raise WriteRefused(f"a humidifier's {part} cannot be set")
-
-    def wrote(self, part: str, value: Scalar) -> None:
-        """Assume what no topic tells."""
-        if self.assumes(_TELLERS[part]):
-            self.values[part] = value
-            self._refresh()
