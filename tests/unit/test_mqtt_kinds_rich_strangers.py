@@ -1,17 +1,16 @@
 """Nothing that strangers publish makes a kind of many parts raise what it does not say it raises."""
 
-import inspect
 import json
 from random import Random
 from typing import Any
 
 import pytest
 from tests.support.mqtt_entities import entity_of, tell
+from tests.support.mqtt_strangers import check, use
 
-from jidget.mqtt.entity import BadConfig, Entity
-from jidget_drivers import Kind, Property, Scalar, WriteRefused
-from jidget_drivers.properties import misfit
+from jidget.mqtt.entity import BadConfig
 
+TEXTS = ("", "#ff8000", "#FF8000", "red", "\ud800")
 TOPICS = ("t/state", "t/2", "t/+/x")
 ODD: list[Any] = [
     None, True, 0, -1, 2.5, 1e308, float("nan"), 10**400, "", "None", "50", "{{ value", "{{ value_json.a.b }}", "\0",
@@ -101,53 +100,5 @@ def test_odd_keys_and_payloads(kind: str) -> None:
         for _ in range(20):
             tell(entity, payload_of(random), random.choice(["t/state", "t/2", "t/5/x"]))
             check(entity)
-        use(entity, random)
+        use(entity, random, TEXTS)
     assert built > 50
-
-
-def check(entity: Entity) -> None:
-    """Check that what it shows is what its properties can show."""
-    assert isinstance(entity.state, str)
-    properties = {part.name: part.property for part in entity.parts}
-    assert entity.values.keys() <= properties.keys()
-    for name, value in entity.values.items():
-        if value is not None:
-            assert not misfit(properties[name], value), (name, value)
-    json.dumps(entity.attributes)
-
-
-def use(entity: Entity, random: Random) -> None:
-    """Set and do all there is."""
-    for part in entity.parts:
-        if part.property.writable:
-            value = value_of(part.property, random)
-            try:
-                published = entity.write(part.name, value)
-            except WriteRefused:
-                continue
-            assert all(isinstance(each.payload, str | bytes) for each in published)
-            entity.wrote(part.name, value)
-            check(entity)
-    for action in entity.actions:
-        needed = [p.name for p in inspect.signature(action.plan).parameters.values() if p.default is p.empty]
-        arguments = {name: "12" for name in needed}
-        try:
-            published = action.plan(**arguments)
-        except WriteRefused:
-            continue
-        assert all(isinstance(each.payload, str | bytes) for each in published)
-        if action.done is not None:
-            action.done(**arguments)
-        check(entity)
-
-
-def value_of(prop: Property, random: Random) -> Scalar:
-    match prop.kind:
-        case Kind.BOOLEAN:
-            return random.choice([True, False])
-        case Kind.ENUM:
-            return random.choice(prop.options)
-        case Kind.STRING:
-            return random.choice(["", "#ff8000", "#FF8000", "red", "\ud800"])
-    low, high = prop.minimum or 0, prop.maximum if prop.maximum is not None else 100
-    return int(low) if prop.kind is Kind.INTEGER else random.choice([low, high, (low + high) / 3])
