@@ -133,7 +133,15 @@ class App:
             return policy_of(config, config.overlays.get(thing_id))
 
         house = Household(self.directory, self.keeper, self.sampler, policy, self._on_availability)
-        return Assembly(config, config.mqtt, self.store, house, things)
+        return Assembly(
+            config,
+            config.mqtt,
+            facts=self.store,
+            house=house,
+            things=things,
+            commands=self.commands,
+            access=self.access,
+        )
 
     def _build_session(self, config: Config) -> Session:
         link, router = self.link, self.router
@@ -196,7 +204,7 @@ class App:
                     kept.wake()
                 self.keeper.wake()
                 if self.bridge is not None:
-                    self.bridge.ids.wake()
+                    self.bridge.wake()
                 await self.interrupted.look()
                 self.session.password_worked = await self.known_password.look()
                 sampler = tasks.create_task(self.sampler.run(), name="sampler")
@@ -213,7 +221,7 @@ class App:
                     tasks.create_task(feed_watchdog(), name="watchdog"),
                 ]
                 if self.bridge is not None:
-                    others.append(tasks.create_task(self.bridge.bridge.run(), name="bridge"))
+                    others.append(tasks.create_task(self.bridge.run(), name="bridge"))
                 notify("READY=1")
                 await stop.wait()
                 notify("STOPPING=1")
@@ -251,10 +259,14 @@ class App:
         self.publisher.notify()
         self.now.notify()
         self.presence.notify()
+        if self.bridge is not None:
+            self.bridge.announcing.reported(readings)
 
-    def _on_availability(self, _: Thing) -> None:
+    def _on_availability(self, thing: Thing) -> None:
         self.presence.notify()
         self.interrupted.notify()
+        if self.bridge is not None:
+            self.bridge.announcing.availability(thing)
 
     async def _forget(self, thing_id: str) -> int:
         if self.bridge is None:
@@ -301,7 +313,7 @@ class App:
     def _remarks(self) -> Sequence[str]:
         """Return what `status` begins with: what is wrong with the agent itself."""
         dropping = "store.max_size is reached: readings that were not sent are dropped" if self.store.overflows else ""
-        bridge = self.bridge.bridge.remarks if self.bridge is not None else ()
+        bridge = self.bridge.remarks if self.bridge is not None else ()
         return [r for r in (*self.keeper.alarms, self.store.trouble, dropping, self.pep.problem, *bridge) if r]
 
     def _admit(self, sender: JID) -> Admission:

@@ -273,6 +273,7 @@ GRANTS: Mapping[str, Mapping[str, Any] | str] = {
     "eve@example.org": {"role": "operator", "things": ["gate"], "read": ["gate"]},
     "vera@example.org": "viewer",
     "example.net": "viewer",
+    "mqtt": {"role": "operator", "things": ["pump", "tank"]},
 }
 ALICE, BOB, EVE, VERA = (f"{name}@example.org" for name in ("alice", "bob", "eve", "vera"))
 STRANGER = "mallory@example.org"

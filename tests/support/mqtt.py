@@ -32,7 +32,9 @@ class Watched:
         self.changed = Signal()
         self._status = f"jidget/{config.client_id}/status"
         self._echoes = 0
+        self._ready = False
         self.session = MqttSession(config, self._take, self._link, keepalive=keepalive)
+        self.session.on_ready = self._be_ready
 
     def _take(self, message: Message) -> None:
         if message.topic == self._status and message.retained:
@@ -43,6 +45,11 @@ class Watched:
 
     def _link(self, trouble: str | None) -> None:
         self.links.append(trouble)
+        self._ready = False
+        self.changed()
+
+    def _be_ready(self) -> None:
+        self._ready = True
         self.changed()
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -55,6 +62,7 @@ class Watched:
 
     async def subscribed(self) -> None:
         """Wait until the broker has heard of all filters: what is kept on one that was asked for last comes last."""
+        await self.until(lambda: self._ready)  # before that nothing is kept there
         before = self._echoes
         self.session.subscribe({self._status: 0})
         await self.until(lambda: self._echoes > before)

@@ -438,10 +438,31 @@ def test_message_about_the_store(problems: Problems, line: str, message: str) ->
     assert problems(f"{XMPP}[store]\n{line}") == [f"store.{message}"]
 
 
-def test_what_comes_later_is_refused_as_such(problems: Problems) -> None:
-    assert problems(f"{XMPP}[mqtt]\nannounce = true") == [
-        "mqtt.announce = true: not yet supported in this version. Remove it"
-    ]
+ANNOUNCED = "[mqtt]\nannounce = true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (
+            '[access]\nmqtt = "operator"',
+            'access.mqtt = "operator": the rights of the MQTT broker, to which nothing is announced. '
+            "Write announce = true in [mqtt]",
+        ),
+        (
+            f'{ANNOUNCED}[access]\nmqtt = "owner"',
+            'access.mqtt = "owner": who may write to the MQTT broker is nobody in particular. '
+            'Write { role = "operator", things = ["…"] }',
+        ),
+        (
+            f'{ANNOUNCED}[access.mqtt]\nrole = "operator"\nthings = ["mqtt:plug"]',
+            'access.mqtt.things = ["mqtt:plug"]: what is on the broker is not announced to it again. '
+            "Name Things that have a driver",
+        ),
+    ],
+)
+def test_rights_that_a_broker_cannot_have(problems: Problems, text: str, wrong: str) -> None:
+    assert problems(f"{XMPP}{text}") == [wrong]
 
 
 def test_a_device_of_a_broker_without_a_broker(problems: Problems) -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from jidget.config.model import Grant, Role
-from jidget.config.values import DISCOVERED
+from jidget.config.values import BROKER, DISCOVERED
+
+THE_BROKER = "mqtt:broker"
+"""Whose commands those are that come from the MQTT broker: a name that no JID has."""
 
 _RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.OWNER: 2}
 
@@ -56,8 +59,9 @@ class Access:
     """The access list. Whoever is not on it is nobody."""
 
     def __init__(self, grants: Mapping[str, Grant], own: str) -> None:
-        """Take the grants by bare JID or domain, all normalised, and the agent's own bare JID."""
-        self._grants = dict(grants)
+        """Take the grants by bare JID or domain, all normalised, the broker's among them, and our own bare JID."""
+        self._grants = {jid: grant for jid, grant in grants.items() if jid != BROKER}
+        self._broker = grants.get(BROKER)
         self._own = own
 
     @property
@@ -71,13 +75,17 @@ class Access:
             return None
         if bare_jid == self._own:
             return Person(jid=bare_jid, role=Role.OWNER)
+        if bare_jid == THE_BROKER:
+            return None if self._broker is None else _person(bare_jid, self._broker)
         local, at, domain = bare_jid.partition("@")
         grant = self._grants.get(bare_jid)
         if grant is None and at and local:
             grant = self._grants.get(domain)
-        if grant is None:
-            return None
-        return Person(jid=bare_jid, role=grant.role, acts_on=grant.things, sees=grant.read)
+        return None if grant is None else _person(bare_jid, grant)
+
+
+def _person(jid: str, grant: Grant) -> Person:
+    return Person(jid=jid, role=grant.role, acts_on=grant.things, sees=grant.read)
 
 
 def _matches(thing_id: str, patterns: Iterable[str], discovered: bool) -> bool:

@@ -181,7 +181,7 @@ class Interrupted:
                 return
             entry = row.entry
             jid = entry.asker.partition("/")[0]
-            person = self._access.person(jid)
+            person = self._access.person(jid) if "@" in jid else None  # nobody listens at a broker
             if person is not None and row.ending is not None and person.may_read(entry.target.partition(".")[0]):
                 text = f"{_what(row)} ({say_when(row.time)}): {row.ending.note}"
                 try:

@@ -11,6 +11,7 @@ class Face(StrEnum):
     CHAT = "chat"
     FORM = "form"
     IQ = "iq"
+    MQTT = "mqtt"
 
 
 class Outcome(StrEnum):
@@ -105,7 +106,7 @@ class Request:
     """Who asks, how, and what makes asking the same thing again recognisable.
 
     Attributes:
-        jid: bare JID of the outer stanza's sender, normalised: what rights hang on.
+        jid: bare JID of the outer stanza's sender, normalised: what rights hang on; `THE_BROKER` for the broker.
         asker: full JID, for the audit and for sessions.
         face: how it came.
         key: the same for a repetition of the same request, else unique (DESIGN 4.5); None where none can be made.

@@ -10,7 +10,7 @@ from jidget.config.model import Config, Role
 from jidget.config.notation import show_value
 from jidget.config.problems import Problem
 from jidget.config.topics import identifier
-from jidget.config.values import COMMAND_WORDS, DISCOVERED, parse_jid
+from jidget.config.values import BROKER, COMMAND_WORDS, DISCOVERED, parse_jid
 from jidget.durations import parse_duration
 from jidget.spelling import did_you_mean
 
@@ -71,6 +71,8 @@ def _in_access(valid: Toml) -> Iterator[Problem]:
                 text=f'the same JID as "{seen[bare]}". Remove one of the two',
             )
         seen[bare] = written
+        if bare == f"/{BROKER}":
+            yield from _for_the_broker(written, grant, table, valid.get("mqtt", {}))
         if bare == own and table.get("role", Role.OWNER) != Role.OWNER:
             yield Problem(
                 key=("access", written),
@@ -87,6 +89,20 @@ def _in_access(valid: Toml) -> Iterator[Problem]:
                     text=f"they may act on {', '.join(hidden)} but not see it. "
                     "Add it to read, or write things without it",
                 )
+
+
+def _for_the_broker(written: str, grant: object, table: Toml, mqtt: Toml) -> Iterator[Problem]:
+    key, value = ("access", written), show_value(grant)
+    if not mqtt.get("announce"):
+        text = "the rights of the MQTT broker, to which nothing is announced. Write announce = true in [mqtt]"
+        yield Problem(key=key, value=value, text=text)
+    if table.get("role") == Role.OWNER:
+        text = 'who may write to the MQTT broker is nobody in particular. Write { role = "operator", things = ["…"] }'
+        yield Problem(key=key, value=value, text=text)
+    for name in ("things", "read"):
+        if any(pattern.startswith(DISCOVERED) for pattern in table.get(name, ())):
+            text = "what is on the broker is not announced to it again. Name Things that have a driver"
+            yield Problem(key=(*key, name), value=show_value(table[name]), text=text)
 
 
 def _in_reports(valid: Toml) -> Iterator[Problem]:
@@ -187,7 +203,8 @@ def _doubtful_grants(config: Config) -> Iterator[Problem]:
     known = (*config.things, *config.overlays, *(config.mqtt.topics if config.mqtt else ()))
     own_domain = config.xmpp.jid.partition("@")[2]
     for jid, grant in config.access.items():
-        if "@" not in jid and (grant.role is not Role.VIEWER or ("." not in jid and jid != own_domain)):
+        server = "@" not in jid and jid != BROKER
+        if server and (grant.role is not Role.VIEWER or ("." not in jid and jid != own_domain)):
             yield Problem(
                 key=("access", jid),
                 value=f'"{grant.role}"',
@@ -207,7 +224,7 @@ def _doubtful_grants(config: Config) -> Iterator[Problem]:
 def _emptiness(config: Config) -> Iterator[Problem]:
     if not config.things and config.mqtt is None:
         yield Problem(key=("things",), text="there are none, so there is nothing to read. Write a [things.NAME]")
-    if not config.access:
+    if config.access.keys() <= {BROKER}:
         yield Problem(
             key=("access",),
             text='nobody but the account itself may see anything. Write [access] and "NAME@SERVER" = "owner"',

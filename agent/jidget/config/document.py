@@ -85,7 +85,9 @@ class Document(Table):
 
     xmpp: XmppTable = Field(description="The account and how to reach its server")
     access: dict[BareJid, Annotated[Grant, WithJsonSchema(_GRANT_SCHEMA)]] = Field(
-        default={}, description="Who may do what, by bare JID or domain; nobody else gets anything"
+        default={},
+        description='Who may do what, by bare JID or domain; nobody else gets anything. "mqtt" is everybody who may '
+        "write to the MQTT broker, to which Things are announced with mqtt.announce",
     )
     store: StoreTable = Field(default=StoreTable(), description="What is kept on the disk, where and for how long")
     report: ReportConfig = Field(default=ReportConfig(), description="When readings are published: defaults")

@@ -142,6 +142,11 @@ class MqttLink(BaseModel):
     settings: StrictBool = Field(
         default=False, description="Whether a device's settings are shown with its other values"
     )
+    announce: StrictBool = Field(
+        default=False,
+        description="Whether to announce this agent's own Things to the broker, as Home Assistant discovers devices. "
+        "Who may write to the broker may set them if access.mqtt says so",
+    )
     birth: StrictBool = Field(
         default=True,
         description="Whether to ask devices to announce themselves again, as Home Assistant does when it starts",

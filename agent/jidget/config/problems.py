@@ -15,11 +15,6 @@ from jidget.config.notation import HIDDEN, TABLE, Key, show_key, show_value, sme
 from jidget.config.things import ThingConfig
 from jidget.spelling import did_you_mean
 
-NOT_YET = "not yet supported in this version. Remove it"
-
-_LATER: dict[Key, tuple[str, ...]] = {("mqtt",): ("announce",)}
-"""Keys of the contract that do not work yet: of the broker, and of a Thing."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -230,8 +225,6 @@ def _missing(place: _Place) -> str:
 def _unknown(place: _Place, prefix: Key) -> str:
     *table, last = place.key
     name = str(last)
-    if not prefix and name in _LATER.get(tuple(table[:1]) if len(table) == 2 else tuple(table), ()):
-        return NOT_YET
     if place.key in (("xmpp", "password"), ("mqtt", "password")):
         return (
             "a password does not belong in this file. Write it into a file of its own that only you can read, "

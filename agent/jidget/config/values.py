@@ -26,6 +26,8 @@ LONGEST = 366 * 86400.0
 
 DISCOVERED = "mqtt:"
 """What begins a pattern of Things that are not in the configuration."""
+BROKER = "mqtt"
+"""Who stands in `[access]` for everybody who may write to the MQTT broker; no server is called so."""
 _GLOB = re.compile(r"[a-z0-9_\-*?\[\]!]+")
 _DURATION_PATTERN = r"^\s*\d+([.,]\d+)?\s*([mM][sS]|[sS]|[mM]|[mM][iI][nN]|[hH]|[dD])\s*$"
 _WITH_PORT = re.compile(r"[^:\]]:\d+$|\]:\d+$")

@@ -1,10 +1,14 @@
-"""The bridge put together: what of it the rest of the house needs."""
+"""The bridge put together, both ways: what of it the rest of the house needs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
+from jidget.commands.access import Access
+from jidget.commands.service import Commands
 from jidget.config.model import Config
 from jidget.config.mqtt import MqttConfig
+from jidget.mqtt.announcing.assembly import Announcing
 from jidget.mqtt.bridge import Bridge
 from jidget.mqtt.choice import Choice
 from jidget.mqtt.device import BridgedDevice, Member
@@ -14,21 +18,34 @@ from jidget.mqtt.model import Device, Message, Publish
 from jidget.mqtt.session import MqttSession
 from jidget.mqtt.sources import sources_of
 from jidget.mqtt.sources.precedence import Sources
+from jidget.ports import Facts as OneFact
 from jidget.things.host import Thing
 from jidget.things.overlay import overlaid
 from jidget_drivers import WriteRefused
+
+
+class Store(Facts, OneFact, Protocol):
+    """What is needed of the store."""
 
 
 class Assembly:
     """The bridge of one configuration.
 
     Attributes:
-        bridge: run it.
-        ids: wake them first, once the store is open.
+        bridge: what comes from the broker.
+        announcing: what goes there.
     """
 
     def __init__(
-        self, config: Config, mqtt: MqttConfig, facts: Facts, house: House, things: Mapping[str, Thing]
+        self,
+        config: Config,
+        mqtt: MqttConfig,
+        *,
+        facts: Store,
+        house: House,
+        things: Mapping[str, Thing],
+        commands: Commands,
+        access: Access,
     ) -> None:
         """Build it; nothing is connected yet.
 
@@ -38,14 +55,42 @@ class Assembly:
             facts: the store.
             house: where Things are let in.
             things: those of the configuration that have a driver.
+            commands: carries out what the broker's users ask of those.
+            access: what these may.
         """
         self._session = session = MqttSession(mqtt)
-        self.ids = Ids(facts, {*config.things, *config.overlays, *mqtt.topics})
+        self._ids = Ids(facts, {*config.things, *config.overlays, *mqtt.topics})
         self._config = config
         self._things = things
-        self._devices = Devices(self.ids, house, self._make, session.publish)
+        self._devices = Devices(self._ids, house, self._make, session.publish)
         sources = Sources(sources_of(mqtt))
         self.bridge = Bridge(session, self._devices, sources=sources, choice=Choice(mqtt, config.overlays))
+        self.announcing = Announcing(
+            config, mqtt, session, facts=facts, things=things, commands=commands, access=access
+        )
+        session.on_link, session.on_ready = self._on_link, self.announcing.begin
+
+    def wake(self) -> None:
+        """Take over what the store knows; to be called once it is open."""
+        self._ids.wake()
+        self.announcing.wake()
+
+    async def run(self) -> NoReturn:
+        """Bridge both ways until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.bridge.run(), name="mqtt to xmpp")
+            tasks.create_task(self.announcing.run(), name="things to mqtt")
+        raise AssertionError("a bridge runs for ever")
+
+    def _on_link(self, trouble: str | None) -> None:
+        self.bridge.link(trouble)
+        if trouble is not None:
+            self.announcing.end()
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Return what `status` says of it."""
+        return (*self.bridge.remarks, *self.announcing.remarks)
 
     def _make(self, thing_id: str, device: Device, driver: BridgedDevice) -> Thing:
         safety = f"things.{thing_id}.safety"
@@ -109,7 +154,7 @@ class Assembly:
 
     def knows(self, thing_id: str) -> bool:
         """Whether a Thing of this id was ever discovered, so that it may still come."""
-        return self.ids.knows(thing_id)
+        return self._ids.knows(thing_id)
 
 
 def _describe(member: Member) -> Mapping[str, Any]:

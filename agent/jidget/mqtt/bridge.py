@@ -76,7 +76,7 @@ class Bridge:
         self._last_news = 0.0
         session.on_message = self.receive
         session.largest = sources.largest
-        session.on_link = self._on_link
+        session.on_link = self.link
 
     async def run(self) -> NoReturn:
         """Bridge until cancelled."""
@@ -89,7 +89,8 @@ class Bridge:
             tasks.create_task(self._ask(), name="mqtt questions")
         raise AssertionError("a bridge runs for ever")
 
-    def _on_link(self, trouble: str | None) -> None:
+    def link(self, trouble: str | None) -> None:
+        """Hear whether there is a broker, or why not."""
         self.trouble = trouble or ""
         self._devices.link(self.trouble)
 
@@ -215,6 +216,9 @@ class Bridge:
             return
         device = config.device or Device(identifiers=(config.identity,), name=config.name or config.object_id)
         if not self._choice.wants(config, device):
+            return
+        if objection := self._choice.objection(config):
+            self._ignore(where, objection)
             return
         try:
             entity = build(config, self._templates)

@@ -11,6 +11,7 @@ from jidget.mqtt.failures import ConnectFailed, MqttRefused, MqttUnavailable, Ou
 from jidget.mqtt.model import Message
 from jidget.mqtt.trust import context
 from jidget.mqtt.wire import MQTT_5, Version, Wire, WireError
+from jidget.safety.memory import boottime
 
 PATIENCE = 10.0
 """Seconds that the broker may take to answer anything."""
@@ -29,12 +30,15 @@ class Connection:
     Attributes:
         version: of the protocol.
         why: why it ended; empty while it has not.
+        proved: when (CLOCK_BOOTTIME, seconds) the last question that the broker has answered was sent: what comes after
+            the answer was sent to us later than that.
         received: gets the messages.
     """
 
     def __init__(self, config: MqttConfig, on_message: Callable[[Message], None], version: Version) -> None:
         self.version = version
         self.why = ""
+        self.proved: float | None = None
         self.received = on_message
         self._config = config
         self._wire: Wire
@@ -227,11 +231,13 @@ class Connection:
     async def _answered(self, what: str) -> AsyncIterator[None]:
         """Ask the broker for something; who does not answer is no longer there."""
         self._require()
+        asked = boottime()
         try:
             yield
         except WireError as error:
             self._end(f"the MQTT broker {self._config.address} does not confirm {what}: {error}")
             raise MqttUnavailable(self.why) from None
+        self.proved = asked
 
     @contextlib.asynccontextmanager
     async def _slot(self, qos: int) -> AsyncIterator[None]:

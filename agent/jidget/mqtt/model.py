@@ -10,6 +10,8 @@ from typing import Any, Literal
 LARGEST_PAYLOAD = 256 * 1024
 """Bytes; what is longer is not looked at."""
 Category = Literal["", "config", "diagnostic"]
+US = "Jidget"
+"""The `origin.name` of what agents like this one announce."""
 _HALF = re.compile(r"[\ud800-\udfff]")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NoReturn
 
 from jidget.config.mqtt import MqttConfig
@@ -21,6 +22,9 @@ BIRTH = ("homeassistant/status", "online")
 """What Home Assistant says when it starts, whatever its discovery prefix: devices announce themselves again."""
 EXPIRY = 30
 """Seconds after which a broker of MQTT 5 no longer delivers what we published: a late command is worse than none."""
+
+PROVING = 10.0
+"""Seconds between questions to the broker where the age of commands matters."""
 
 _SLICE = 0.005
 """Seconds of handling messages after which everybody else gets a turn."""
@@ -48,7 +52,11 @@ class MqttSession:
     Attributes:
         on_message: gets every message, one at a time, in the order in which they came. An error of its ends `run`.
         on_link: gets None when we are connected, and why not when we are not; once per change. We log that already.
+        on_ready: called when all that was wanted is subscribed to on a new connection.
         largest: filters of topics whose payloads may be larger than others, and how many bytes they may have.
+        orders: what the topics of commands to us begin with; empty for none.
+        on_order: gets what comes on those topics, before anything else that waits, and when it was sent to us at the
+            earliest (seconds of CLOCK_BOOTTIME; None if nobody knows). Must not raise.
     """
 
     def __init__(
@@ -61,7 +69,10 @@ class MqttSession:
     ) -> None:
         self.on_message = on_message
         self.on_link = on_link
+        self.on_ready: Callable[[], None] = lambda: None
         self.largest: Mapping[str, int] = {}
+        self.orders = ""
+        self.on_order: Callable[[Message, float | None], None] = lambda _m, _s: None
         self._config = config
         self._keepalive = keepalive
         self._status = f"jidget/{config.client_id}/status"
@@ -168,9 +179,12 @@ class MqttSession:
             self._tell(None)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliver(inbox), name="mqtt delivery")
-                subscribing = tasks.create_task(self._keep_subscribed(connection), name="mqtt subscriptions")
+                others = [tasks.create_task(self._keep_subscribed(connection), name="mqtt subscriptions")]
+                if self.orders:
+                    others.append(tasks.create_task(self._keep_proved(connection), name="mqtt proofs"))
                 why = await connection.until_ended()
-                subscribing.cancel()
+                for other in others:
+                    other.cancel()
                 inbox.close()
         finally:
             self._connection = None
@@ -221,6 +235,9 @@ class MqttSession:
         return max((most for each, most in self.largest.items() if matches(each, topic)), default=LARGEST_PAYLOAD)
 
     def _take_in(self, message: Message) -> None:
+        if self.orders and message.topic.startswith(self.orders):
+            self.on_order(message, self._connection.proved if self._connection is not None else None)
+            return
         size = len(message.payload)
         if size > LARGEST_PAYLOAD and size > (most := self._most(message.topic)):
             self._once(message.topic, f"mqtt: {message.topic} is ignored: {size} bytes, more than {most}")
@@ -236,8 +253,9 @@ class MqttSession:
     async def _keep_subscribed(self, connection: Connection) -> None:
         self._subscriptions.begin()
         try:
-            await self._say(connection, self._status, "online", retain=True)
             await self._apply(connection)
+            await self._say(connection, self._status, "online", retain=True)
+            self.on_ready()
             if self._config.birth:
                 await self._say(connection, *BIRTH)
             while True:
@@ -245,6 +263,16 @@ class MqttSession:
                 await self._apply(connection)
         except MqttUnavailable:  # which ends the connection, too
             return
+
+    async def _keep_proved(self, connection: Connection) -> None:
+        """Ask the broker again and again for what changes nothing, so that the age of what it sends is known.
+
+        What it answers and what it sends come in one order, also after they were held up on the way.
+        """
+        with suppress(MqttUnavailable):
+            while True:
+                await asyncio.sleep(PROVING)
+                await connection.unsubscribe([f"jidget/{self._config.client_id}/nothing"])
 
     async def _apply(self, connection: Connection) -> None:
         refused = await self._subscriptions.apply(connection)

@@ -1,0 +1,161 @@
+"""What this agent tells the broker of its own Things: their announcements, availability and states.
+
+Told is what is the case now, whenever there is a connection, and all of it anew with each one: a broker may have
+forgotten what it kept. Nothing waits for a connection, and nothing is ever told because something came in: so nothing
+goes round in circles.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from jidget.commands.model import Result
+from jidget.mqtt.announcing.ledger import Ledger
+from jidget.mqtt.announcing.names import Names
+from jidget.mqtt.announcing.orders import said
+from jidget.mqtt.announcing.payload import (
+    LONGEST_TEXT,
+    OFFLINE,
+    ONLINE,
+    Offer,
+    Order,
+    announce,
+    announce_agent,
+    state,
+    withdrawn,
+)
+from jidget.mqtt.failures import MqttRefused, MqttUnavailable
+from jidget.mqtt.model import Publish
+from jidget.mqtt.session import MqttSession
+from jidget.reading import Reading
+from jidget.things.host import Thing
+
+log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Tells the broker of Things.
+
+    Attributes:
+        on_problem: called with a topic and why nothing can be told there; with an empty text when it can again.
+    """
+
+    def __init__(self, session: MqttSession, names: Names, ledger: Ledger, offers: Sequence[Offer], jid: str) -> None:
+        """Take the way to the broker, what is called how, what was announced before, what is now, and who we are."""
+        self.on_problem: Callable[[str, str], None] = lambda _t, _p: None
+        self._session = session
+        self._names = names
+        self._ledger = ledger
+        self._offers = {made.thing.id: made for made in offers}
+        self._jid = jid
+        self._connected = False
+        self._announced = False
+        self._availability: dict[str, None] = {}
+        self._states: dict[str, None] = {}
+        self._answers: dict[str, str] = {}
+        self._news = asyncio.Event()
+
+    # ---- what is to be told -----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Hear that there is a connection, and that commands come in by it."""
+        self._connected, self._announced = True, False
+        self._answers.clear()
+        self._news.set()
+
+    def end(self) -> None:
+        """Hear that there is none."""
+        self._connected = False
+
+    def reported(self, readings: Iterable[Reading]) -> None:
+        """Hear what is published of the Things."""
+        self._changed(self._states, {reading.thing for reading in readings})
+
+    def availability(self, thing: Thing) -> None:
+        """Hear that a Thing can be reached, or no longer."""
+        self._changed(self._availability, (thing.id,))
+
+    def answered(self, order: Order, result: Result) -> None:
+        """Hear what came of a command: where it was not done, what shows it as done is told better."""
+        if text := said(result):
+            self._answers[order.thing.id] = text[:LONGEST_TEXT]
+        self._changed(self._states, (order.thing.id,))
+
+    def _changed(self, what: dict[str, None], thing_ids: Iterable[str]) -> None:
+        what.update((each, None) for each in thing_ids if each in self._offers)
+        self._news.set()
+
+    # ---- telling ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> NoReturn:
+        """Tell until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not self._connected:
+                continue
+            try:
+                if not self._announced:
+                    await self._tell_all()
+                await self._tell_news()
+            except MqttUnavailable as error:  # `begin` says when there is another connection
+                log.debug("nothing can be announced: %s", error)
+            except TimeoutError as error:  # which has ended the connection
+                log.debug("an announcement was not confirmed: %s", error)
+
+    async def _tell_all(self) -> None:
+        self._announced = True
+        payloads = {self._names.discovery(self._names.device(i)): self._announce(m) for i, m in self._offers.items()}
+        if payloads:
+            payloads = {self._names.discovery(self._names.agent): announce_agent(self._names, self._jid), **payloads}
+        gone = self._ledger.begin({topic: self._of(topic, payload) for topic, payload in payloads.items()})
+        done = [await self._say(topic, "") for topic in gone.topics]
+        for topic, payload in payloads.items():
+            done.append(await self._say_json(topic, withdrawn(payload, gone.components.get(topic, ()))))
+        if all(done):
+            self._ledger.end()
+        self._availability = dict.fromkeys(self._offers)
+        self._states = dict.fromkeys(self._offers)
+
+    def _announce(self, made: Offer) -> Mapping[str, Any]:
+        return announce(made, self._names)
+
+    def _of(self, topic: str, payload: Mapping[str, Any]) -> "tuple[Sequence[str], Sequence[str]]":
+        """Return the components announced on a topic, and on which topics more is kept."""
+        kept = [
+            told(thing_id)
+            for thing_id in self._offers
+            if topic == self._names.discovery(self._names.device(thing_id))
+            for told in (self._names.availability, self._names.state)
+        ]
+        return list(payload["components"]), kept
+
+    async def _tell_news(self) -> None:
+        while self._availability or self._states or self._answers:
+            if self._availability:
+                thing_id = next(iter(self._availability))
+                del self._availability[thing_id]
+                there = self._offers[thing_id].thing.availability.available
+                await self._say(self._names.availability(thing_id), ONLINE if there else OFFLINE)
+            elif self._answers:
+                thing_id = next(iter(self._answers))
+                await self._say(self._names.answer(thing_id), self._answers.pop(thing_id), retain=False)
+            else:
+                thing_id = next(iter(self._states))
+                del self._states[thing_id]
+                await self._say_json(self._names.state(thing_id), state(self._offers[thing_id].thing), qos=0)
+
+    async def _say_json(self, topic: str, payload: Mapping[str, Any], *, qos: int = 1) -> bool:
+        return await self._say(topic, json.dumps(payload, ensure_ascii=False, separators=(",", ":")), qos=qos)
+
+    async def _say(self, topic: str, payload: str, *, qos: int = 1, retain: bool = True) -> bool:
+        """Publish; return whether the broker let us. If not that is told, and the rest goes on."""
+        try:
+            await self._session.publish(Publish(topic=topic, payload=payload, qos=qos, retain=retain))
+        except MqttRefused as error:
+            self.on_problem(topic, str(error))
+            return False
+        self.on_problem(topic, "")
+        return True

@@ -1,0 +1,204 @@
+"""What is announced of our own Things, with which rights, and what becomes of what was announced before. Pure."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.support.fakes import LEVEL, MODE, Board, Facts, relay, tank, thing
+
+from jidget.commands.access import THE_BROKER, Access, Person
+from jidget.commands.signature import Signatures
+from jidget.config.model import Grant, Role
+from jidget.mqtt.announcement import parse
+from jidget.mqtt.announcing.ledger import FACT, Ledger
+from jidget.mqtt.announcing.names import Names
+from jidget.mqtt.announcing.payload import Offer, announce, offer, state, withdrawn
+from jidget.mqtt.announcing.units import measured, state_class
+from jidget.things.host import Thing
+from jidget.things.rules import Rules
+from jidget_drivers import Kind, NoOptions, Property, Sensor, Unit, action
+
+NAMES = Names("jidget-pi", "homeassistant")
+VIEWER = Person(jid=THE_BROKER, role=Role.VIEWER)
+OPERATOR = Person(jid=THE_BROKER, role=Role.OPERATOR, acts_on=("*",))
+
+
+class Gate(Sensor[NoOptions]):
+    """A gate with two actions, of which one wants to be told something."""
+
+    properties = (Property(name="open", kind=Kind.BOOLEAN),)
+
+    async def read(self) -> dict[str, bool]:
+        return {"open": False}
+
+    @action
+    async def swing(self) -> None:
+        """Open or close."""
+
+    @action
+    async def ajar(self, angle: float) -> None:
+        """Open by an angle."""
+
+
+def offered(one: Thing, broker: Person = OPERATOR) -> Offer:
+    made = offer(one, "simulated", broker, Signatures().of(one))
+    assert made is not None
+    return made
+
+
+def components(one: Thing, broker: Person = OPERATOR) -> dict[str, Any]:
+    payload = announce(offered(one, broker), NAMES)
+    found = payload["components"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_what_may_be_set_is_announced_with_its_limits() -> None:
+    found = components(thing("tank", tank()))
+    assert list(found) == ["sensor-level", "number-target", "select-mode", "sensor-last-answer"]
+    number = found["number-target"]
+    assert (number["min"], number["max"], number["device_class"]) == (5, 30, "temperature")
+    assert number["command_topic"] == "jidget/jidget-pi/things/tank/set/target"
+    assert found["select-mode"]["options"] == list(MODE.options)
+    assert found["sensor-level"]["unit_of_measurement"] == "%"
+    assert "command_topic" not in found["sensor-level"]
+
+
+def test_without_rights_everything_can_only_be_read() -> None:
+    found = components(thing("tank", tank()), VIEWER)
+    assert list(found) == ["sensor-level", "sensor-target", "sensor-mode"]
+    assert "command_topic" not in str(found)
+    assert not offered(thing("tank", tank()), VIEWER).orders(NAMES)
+
+
+def test_what_nobody_may_see_is_not_announced() -> None:
+    blind = Person(jid=THE_BROKER, role=Role.VIEWER, sees=("pump",))
+    assert offer(thing("tank", tank()), "simulated", blind, {}) is None
+    assert offer(thing("pump", relay()), "simulated", blind, {}) is not None
+
+
+def test_what_a_person_must_confirm_can_only_be_read() -> None:
+    guarded = thing("pump", relay(), rules={"state": Rules(safe=False, confirm=True)})
+    assert list(components(guarded)) == ["binary_sensor-state"]
+
+
+def test_actions_without_arguments_are_buttons() -> None:
+    gate = thing("gate", Gate(NoOptions()))
+    found = components(gate)
+    assert list(found) == ["binary_sensor-open", "button-do-swing", "sensor-last-answer"]
+    assert [order.target for order in offered(gate).orders(NAMES).values()] == ["gate.swing"]
+
+
+def test_the_only_property_of_a_thing_is_called_like_it() -> None:
+    assert components(thing("pump", relay(), label="Water pump"))["switch-state"]["name"] is None
+    assert components(thing("tank", tank()))["number-target"]["name"] == "Target"
+
+
+@pytest.mark.parametrize("broker", [VIEWER, OPERATOR])
+@pytest.mark.parametrize("one", [thing("pump", relay()), thing("tank", tank()), thing("gate", Gate(NoOptions()))])
+def test_a_reader_of_discovery_understands_it(one: Thing, broker: Person) -> None:
+    payload = announce(offered(one, broker), NAMES)
+    read = parse(NAMES.discovery(NAMES.device(one.id)), json.dumps(payload).encode())
+    assert (read.problems, read.broken) == ((), frozenset())
+    assert {config.component for config in read.configs} == set(payload["components"])
+    assert {config.origin for config in read.configs} == {"Jidget"}
+    assert len({config.identity for config in read.configs}) == len(read.configs)
+
+
+def test_a_state_has_every_property() -> None:
+    one = thing("tank", tank())
+    assert state(one) == {"level": None, "target": None, "mode": None}
+
+
+@pytest.mark.parametrize(
+    ("prop", "said"),
+    [
+        (LEVEL, ("%", None)),
+        (Property(name="humidity", unit=Unit.RELATIVE_HUMIDITY), ("%", "humidity")),
+        (Property(name="air", unit=Unit.CELSIUS), ("°C", "temperature")),
+        (Property(name="acidity", unit=Unit.PH), (None, "ph")),
+        (Property(name="co2", unit=Unit.PARTS_PER_MILLION), ("ppm", "carbon_dioxide")),
+        (Property(name="salt", unit=Unit.PARTS_PER_MILLION), ("ppm", None)),
+        (Property(name="load", unit=Unit.RATIO), (None, None)),
+        (Property(name="count"), (None, None)),
+    ],
+)
+def test_what_is_measured_is_said_where_there_is_no_doubt(prop: Property, said: tuple[str | None, str | None]) -> None:
+    keys = measured(prop)
+    assert (keys.get("unit_of_measurement"), keys.get("device_class")) == said
+
+
+def test_a_total_is_no_measurement() -> None:
+    assert not state_class(Property(name="total", unit=Unit.KILOWATT_HOUR))
+    assert state_class(Property(name="count")) == {"state_class": "measurement"}
+
+
+def test_ids_of_clients_that_no_topic_takes_are_made_fit() -> None:
+    names = Names("pi@barn.example:1", "ha")
+    assert names.discovery(names.device("pump")) == "ha/device/pi_barn_example_1_pump/config"
+    assert names.state("pump") == "jidget/pi@barn.example:1/things/pump/state"
+
+
+# ---- what was announced before -----------------------------------------------------------------------------------
+
+
+def ledger(facts: Facts) -> Ledger:
+    made = Ledger(facts)
+    made.wake()
+    return made
+
+
+def test_what_is_no_longer_announced_is_taken_back() -> None:
+    facts = Facts()
+    first = ledger(facts)
+    gone = first.begin({"a": (["switch-state", "sensor-x"], ["a/state"]), "b": (["sensor-y"], ["b/state"])})
+    assert not gone.topics
+    assert not gone.components
+    first.end()
+    second = ledger(facts)
+    gone = second.begin({"a": (["sensor-x", "binary_sensor-state"], ["a/state"])})
+    assert list(gone.topics) == ["b", "b/state"]
+    assert {topic: list(keys) for topic, keys in gone.components.items()} == {"a": ["switch-state"]}
+
+
+def test_what_could_not_be_taken_back_is_not_forgotten() -> None:
+    facts = Facts()
+    first = ledger(facts)
+    first.begin({"a": (["x"], [])})
+    first.end()
+    ledger(facts).begin({"b": (["y"], [])})  # and the process ends before anything was said
+    assert list(ledger(facts).begin({"c": (["z"], [])}).topics) == ["a", "b"]
+
+
+def test_garbage_in_the_store_is_no_obstacle() -> None:
+    facts = Facts()
+    for garbage in ("{", "[]", '{"a": 1}', '{"a": [1, 2]}'):
+        facts.kept[FACT] = garbage
+        assert not ledger(facts).begin({}).topics
+
+
+def test_a_component_is_taken_back_by_its_platform_alone() -> None:
+    payload = announce(offered(thing("pump", relay())), NAMES)
+    again = withdrawn(payload, ["binary_sensor-state", "switch-state"])
+    assert again["components"]["binary_sensor-state"] == {"platform": "binary_sensor"}
+    assert again["components"]["switch-state"] == payload["components"]["switch-state"]
+
+
+# ---- rights ------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_has_the_rights_of_the_broker_by_being_called_so() -> None:
+    access = Access({"mqtt": Grant.model_validate("operator")}, "pi@example.org")
+    assert access.person("mqtt") is None
+    assert access.person("bob@mqtt") is None
+    assert not list(access.listed)
+    broker = access.person(THE_BROKER)
+    assert broker is not None
+    assert broker.may_act("pump")
+    assert not broker.may_act("plug", discovered=True)
+    assert Access({}, "pi@example.org").person(THE_BROKER) is None
+
+
+def test_a_board_without_rules_is_offered_whole() -> None:
+    board = thing("tank", Board((LEVEL,), {"level": 1.0}))
+    assert not offered(board).controls
