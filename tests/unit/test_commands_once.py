@@ -28,6 +28,7 @@ from jidget.commands.keys import iq_key, message_key
 from jidget.commands.model import Face, Outcome, Reason, Result
 from jidget.safety.memory import boottime
 from jidget.store.journal import IQ_LIFETIME, Begun, Ending, Entry, MemoryJournal, Progress, Row
+from jidget.things.rules import Rules
 from jidget_drivers import DeviceUnavailable
 
 ON = {"target": "pump", "value": "on"}
@@ -264,9 +265,9 @@ class Slow(MemoryJournal):
         self.asked = asyncio.Event()
         self.gate = asyncio.Event()
 
-    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+    async def begin(self, entry: Entry, *, driving: bool = False, wait: bool = True) -> Begun:
         begun = await super().begin(entry, driving=driving)
-        if driving:
+        if driving and wait:
             await self._wait_for_the_disk()
         return begun
 
@@ -295,6 +296,17 @@ async def test_what_becomes_old_while_the_disk_is_waited_for_is_refused(age: flo
     assert row.progress is Progress.ENDED
     assert row.ending is not None
     assert row.ending.outcome == ("refused" if late else "done")
+
+
+async def test_a_stop_waits_for_no_disk() -> None:
+    board = relay(on=True)
+    pump = thing("pump", board, rules={"state": Rules(safe=False)})
+    house = House(pump, journal=Slow())
+    async with running(pump):
+        await soon(house.say("stop"))
+        (row,) = rows(house)
+    assert board.written == [("state", False)]
+    assert (row.entry.command, row.progress) == ("stop", Progress.ENDED)
 
 
 async def test_whoever_loses_the_right_while_the_disk_is_waited_for_is_refused() -> None:
@@ -395,9 +407,9 @@ class Watched(MemoryJournal):
             raise OSError("disk full")
         self.stages.append((stage, len(self._board.written)))
 
-    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+    async def begin(self, entry: Entry, *, driving: bool = False, wait: bool = True) -> Begun:
         self._note("begin, driving" if driving else "begin")
-        return await super().begin(entry, driving=driving)
+        return await super().begin(entry, driving=driving, wait=wait)
 
     async def driving(self, row: Row) -> None:
         self._note("driving")

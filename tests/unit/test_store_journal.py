@@ -106,6 +106,18 @@ async def test_a_command_is_on_the_disk_before_anything_moves(path: Path, monkey
         assert synced == [[("driving",)], [("ended",), ("driving",)]]
 
 
+async def test_what_makes_everything_safe_is_written_and_waits_for_no_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with killed(path) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", lambda _file: pytest.fail("it was waited for"))
+            begun = await SafeJournal(store).begin(entry(), driving=True, wait=False)
+        assert begun.row.progress is Progress.DRIVING
+    async with Store(path) as store:
+        assert await rows(store) == [("message:1", Progress.DRIVING, None)]
+
+
 async def test_a_disk_that_fails_while_it_is_waited_for_costs_no_command(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

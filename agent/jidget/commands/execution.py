@@ -99,7 +99,7 @@ class Execution:
             return await self._to_its_end(begun.row, plan, self._wait_and_drive(request, plan, begun.row, arrived))
         async with self._turn(plan, request, arrived):
             objection = await _objection(plan)
-            begun = await self._journal.begin(entry, driving=objection is None)
+            begun = await self._journal.begin(entry, driving=objection is None, wait=not plan.urgent)
             if begun.repeated:
                 return self._again(begun.row, plan)
             return await self._to_its_end(begun.row, plan, self._drive(request, plan, arrived, objection))

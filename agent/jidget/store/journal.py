@@ -85,10 +85,13 @@ class Begun:
 class Journal(Protocol):
     """What the commands need of a journal. Each call returns once what it says is kept as safely as it ever will be."""
 
-    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+    async def begin(self, entry: Entry, *, driving: bool = False, wait: bool = True) -> Begun:
         """Write a row, unless one with the same key is remembered: then change nothing and return that.
 
-        `driving`: note in the same go that from now on something may move; see there.
+        Args:
+            entry: what was asked.
+            driving: note in the same go that from now on something may move; see there.
+            wait: whether the disk is waited for then; what makes everything safe does not.
         """
 
     async def driving(self, row: Row) -> None:
@@ -121,7 +124,7 @@ class MemoryJournal:
     def __len__(self) -> int:
         return len(self._rows)
 
-    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+    async def begin(self, entry: Entry, *, driving: bool = False, wait: bool = True) -> Begun:  # noqa: ARG002
         """Write a row, unless one with the same key is remembered: then change nothing and return that."""
         self._expire()
         earlier = None if entry.key is None else self._by_key.get(entry.key)

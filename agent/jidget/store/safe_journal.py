@@ -47,19 +47,20 @@ class SafeJournal:
         self._catching_up = asyncio.Lock()
         self._overflows = False
 
-    async def begin(self, entry: Entry, *, driving: bool = False) -> Begun:
+    async def begin(self, entry: Entry, *, driving: bool = False, wait: bool = True) -> Begun:
         """Write a row, unless one with the same key is remembered: then change nothing and return that.
 
-        With `driving` it returns once that is as safe as it ever will be.
+        With `driving` and `wait` it returns once that is as safe as it ever will be.
         """
         begun = await self._memory.begin(entry, driving=driving)
         commands = self._store.commands
         if begun.repeated:
             return begun
-        if commands is None:
+        if commands is None or (self._late and not wait):
             return self._for_later(begun)
         try:
-            await self._catch_up(commands)
+            if wait:
+                await self._catch_up(commands)
             in_file = await commands.begin(entry, driving=driving)
         except StoreBroken as error:
             self._store.failed(commands, error)
@@ -68,7 +69,7 @@ class SafeJournal:
             self._memory.forget(begun.row)
             return in_file
         self._in_file[begun.row.id] = in_file.row
-        if driving:
+        if driving and wait:
             await self._secure(in_file.row, commands, commands.secured())
         return begun
 
