@@ -44,6 +44,20 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["state"]
 
 
+def test_nobody_else_goes_on_with_it_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    one = StateFile(tmp_path / "state", AGENT)
+    one.write(state(1))
+    assert one.read() is not None
+    assert one.read() is not None
+    for name in ("state", "link"):
+        with pytest.raises(ConfigError, match="another `jidget watch` goes on with it"):
+            StateFile(tmp_path / name, AGENT).read()
+    assert StateFile(tmp_path / "other", AGENT).read() is None
+    del one
+    assert StateFile(tmp_path / "state", AGENT).read() is not None
+
+
 def test_an_empty_file_is_a_beginning(tmp_path: Path) -> None:
     path = tmp_path / "state"
     path.touch()

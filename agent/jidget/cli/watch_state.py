@@ -1,8 +1,12 @@
 """Where `jidget watch --state FILE` left off: a small JSON file, replaced as a whole, never half written."""
 
 import asyncio
+import hashlib
 import json
 import os
+import socket
+import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -85,14 +89,16 @@ class StateFile:
         """Take the file's path, and the full JID of the agent it is to be about."""
         self._path = path
         self._agent = agent
+        self._claimed = False
         self._changed = asyncio.Event()
 
     def read(self) -> State | None:
-        """Return what an earlier run left; None where there is nothing yet.
+        """Return what an earlier run left; None where there is nothing yet. From now on no other run may have it.
 
         Raises:
-            ConfigError: the file cannot be read, or is not ours, or about another agent. It is left as it is.
+            ConfigError: the file cannot be read, is not ours, about another agent or in use. It is left as it is.
         """
+        self._claim()
         try:
             text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -104,6 +110,27 @@ class StateFile:
         except OSError as error:
             raise ConfigError(f"--state {self._path}: {error.strerror}") from error
         return self._parsed(text) if text else None
+
+    def _claim(self) -> None:
+        """See that no other run goes on with this file, for as long as this process lives.
+
+        A name that only one socket can have (unix(7), abstract), as the file itself is replaced at each writing. It is
+        the same for all users, so the name tells nothing of the path.
+        """
+        if self._claimed or sys.platform != "linux":
+            return
+        name = hashlib.sha256(os.fsencode(os.path.realpath(self._path))).hexdigest()
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        try:
+            claim.bind(f"\0jidget-watch-{name}")
+        except OSError:
+            claim.close()
+            raise ConfigError(
+                f"--state {self._path}: another `jidget watch` goes on with it, and what one shows the other would "
+                "skip. Name another file"
+            ) from None
+        self._claimed = True
+        weakref.finalize(self, os.close, claim.detach())
 
     def _parsed(self, text: str) -> State:
         try:
