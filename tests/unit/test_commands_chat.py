@@ -30,7 +30,7 @@ from tests.support.fakes import (
 
 from jidget.things.calibration import Calibration
 from jidget.things.host import Thing
-from jidget_drivers import DeviceUnavailable, Property, Unit, WriteRefused
+from jidget_drivers import DeviceUnavailable, Kind, Property, Unit, WriteRefused
 
 AIR = Property(name="temperature", unit=Unit.CELSIUS, precision=1)
 
@@ -464,3 +464,18 @@ async def test_a_thing_that_comes_back_is_told_of() -> None:
         assert await home.say("read pump") == "pump.state: off (0 s ago)"
         await until_available(home.thing("pump"))
         assert await home.say("pump on") == "pump.state: on (confirmed)"
+
+
+async def test_a_thing_is_set_by_its_name_where_all_else_are_settings() -> None:
+    lock = Property(name="child_lock", kind=Kind.BOOLEAN, writable=True)
+    board = Board((STATE, lock), {"state": False, "child_lock": False})
+    plug = thing("plug", board)
+    house = House(plug)
+    async with running(plug):
+        assert "plug.child_lock" in await house.say("plug on")
+        plug.quiet = frozenset(("child_lock",))
+        assert await house.say("plug on") == "plug.state: on (confirmed)"
+        assert board.written == [("state", True)]
+        assert "plug on" in await house.say("help set")
+        plug.quiet = frozenset(("child_lock", "state"))
+        assert "plug.child_lock" in await house.say("plug on")

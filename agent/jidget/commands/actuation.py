@@ -1,7 +1,7 @@
 """The commands that act: set, do. They plan; the service drives."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -147,8 +147,11 @@ def _span(text: str) -> float | None:
 
 
 def _only_writable(thing: Thing, value: str | None) -> Property:
-    """Return the property that is meant where only the Thing is named: a switch position means its only switch."""
-    writable = thing.writable
+    """Return the property that is meant where only the Thing is named: a switch position means its only switch.
+
+    Settings that are left out where everything is shown are not meant, unless there is nothing else.
+    """
+    writable = _foremost(thing)
     switches = [prop for prop in writable if prop.kind is Kind.BOOLEAN]
     if len(switches) == 1 and value is not None and value.strip().casefold() in SWITCH_WORDS:
         return switches[0]
@@ -160,9 +163,15 @@ def _only_writable(thing: Thing, value: str | None) -> Property:
     raise Refusal(Reason.BAD_VALUE, f"{thing.id} has several values that can be set. Say which: {choices}")
 
 
+def _foremost(thing: Thing) -> Sequence[Property]:
+    """Return what people mean by setting a Thing: without its settings, if there is anything besides."""
+    return [prop for prop in thing.writable if prop.name not in thing.quiet] or thing.writable
+
+
 def _example(thing: Thing, prop: Property) -> str:
-    alone = len(thing.writable) == 1
-    switches = [p for p in thing.writable if p.kind is Kind.BOOLEAN]
+    foremost = _foremost(thing)
+    alone = [prop] == [*foremost]
+    switches = [p for p in foremost if p.kind is Kind.BOOLEAN]
     target = thing.id if alone or [prop] == switches else name_of(thing, prop)
     match prop.kind:
         case Kind.BOOLEAN:
