@@ -195,6 +195,21 @@ async def test_a_device_has_only_so_many_entities(monkeypatch: pytest.MonkeyPatc
         assert len(house.bridge.ignored) == 2
 
 
+@pytest.mark.parametrize("first", ["lamp", "firmware"])
+async def test_firmware_has_no_say_in_what_a_device_shows(monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    """It is announced when the rest has its names already, or together with it."""
+    about: dict[str, Any] = {"device": {"ids": ["lamp"], "name": "lamp"}, "name": None, "object_id": "lamp"}
+    lamp = {"schema": "json", "brightness": True, "command_topic": "lamp/set", "unique_id": "1"}
+    firmware = {"state_topic": "lamp", "command_topic": "ota", "unique_id": "2", "entity_category": "config"}
+    announcements = (("light", about | lamp), ("update", about | firmware))
+    async with home(monkeypatch) as house:
+        for kind, config in announcements if first == "lamp" else reversed(announcements):
+            house.says(f"homeassistant/{kind}/lamp/config", config)
+            await house.until(lambda: house.directory.get("lamp") is not None)
+        await house.until(lambda: len(house.thing("lamp").properties) > 4)
+        assert {"on", "brightness", "update_state", "update_installed"} <= house.thing("lamp").properties.keys()
+
+
 async def test_what_the_broker_had_kept_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with home(monkeypatch) as house:
         house.announces("lamp")

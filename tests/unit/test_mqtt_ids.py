@@ -1,7 +1,7 @@
 """Names of discovered devices: whose is whose."""
 
-from jidget.mqtt.ids import Ids
-from jidget.mqtt.model import Device
+from jidget.mqtt.ids import Ids, property_candidates
+from jidget.mqtt.model import Device, EntityConfig
 
 
 class Kept(dict[str, str]):
@@ -74,3 +74,20 @@ def test_long_names_are_ids_however_many_there_are() -> None:
     for number in range(1_100):
         made = now.device(Device(identifiers=(str(number),), name="a" * 80)).thing_id
         assert len(made) <= 63
+
+
+def test_two_of_one_name_are_told_apart_by_what_they_are() -> None:
+    """As with Zigbee lamps: the light has effects, and so has a selection of its own."""
+    now = ids(Kept())
+    lamp = now.device(Device(identifiers=("0x01",), name="Lamp"))
+    light, select = (
+        EntityConfig(kind=kind, topic=kind, object_id="lamp_effect", keys={}) for kind in ("light", "select")
+    )
+    assert now.property(lamp, "light", "effect", property_candidates(light, "Lamp", "effect", alone=True)) == "effect"
+    assert now.property(lamp, "select", "", property_candidates(select, "Lamp", "", alone=True)) == "effect_select"
+
+
+def test_a_lock_has_a_state_and_can_be_locked() -> None:
+    lock = EntityConfig(kind="lock", topic="lock", object_id="front_door", keys={})
+    assert property_candidates(lock, "Front door", "", alone=True)[0] == "state"
+    assert property_candidates(lock, "Front door", "lock", alone=True)[0] == "lock"

@@ -89,6 +89,14 @@ def test_home_assistants_discovery_wins_while_it_is_there() -> None:
     assert listening.of("0x01_switch_z2m").topics == {"z2m/new"}
 
 
+def test_its_base_topic_may_have_two_levels() -> None:
+    listening = heard(plug(), base="home/zigbee")
+    assert {"+/+/bridge/info", "+/+/bridge/devices"} <= listening.watched
+    listening.hear("home/zigbee/hall/plug", {"state": "ON"})
+    assert listening.value("0x01_switch_home/zigbee") is True
+    assert listening.sets("0x01_switch_home/zigbee", False) == [("home/zigbee/hall/plug/set/state", "OFF")]
+
+
 def test_renaming_changes_topics_and_nothing_else() -> None:
     listening = heard(plug())
     news = listening.hear("z2m/bridge/devices", [{**plug(), "friendly_name": "fridge"}])
@@ -133,6 +141,49 @@ def test_buttons_that_are_pressed_are_events() -> None:
     assert listening.value("0x01_action_z2m") == "on"
 
 
+def test_only_the_action_itself_is_an_event() -> None:
+    source = {"type": "enum", "access": 1, "name": "action_source_name", "property": "action_source_name"}
+    listening = heard(device({**source, "values": ["keypad", "rfid"]}, name="lock"))
+    listening.hear("z2m/lock", {"action_source_name": "rfid"}, retained=True)
+    assert listening.of("0x01_action_source_name_z2m").config.kind == "sensor"
+    assert listening.value("0x01_action_source_name_z2m") == "rfid"
+
+
+def test_settings_are_called_what_home_assistant_calls_them() -> None:
+    mode = {
+        "type": "enum",
+        "access": 3,
+        "name": "operation_mode",
+        "property": "operation_mode_left",
+        "endpoint": "left",
+    }
+    listening = heard(plug(), device({**mode, "label": "Operation mode", "values": ["a", "b"]}, address="0x02"))
+    assert listening.of("0x01_switch_child_lock_z2m").config.object_id == "hall/plug_child_lock"
+    assert listening.of("0x02_operation_mode_left_z2m").config.name == "Operation mode left"
+
+
+@pytest.mark.parametrize("access", [1, 3], ids=["sensor", "text"])
+def test_a_text_that_is_not_there_is_not_empty(access: int) -> None:
+    listening = heard(device({"type": "text", "access": access, "name": "schedule", "property": "schedule"}))
+    for nothing in ({}, {"schedule": None}):
+        listening.hear("z2m/hall/plug", nothing)
+        assert listening.value("0x01_schedule_z2m") is None
+    for text in ("06:00/21", ""):
+        listening.hear("z2m/hall/plug", {"schedule": text})
+        assert listening.value("0x01_schedule_z2m") == text
+
+
+def test_what_always_listens_is_asked_once() -> None:
+    """Zigbee2MQTT does not retain what devices show."""
+    readable = {"type": "light", "features": [STATE, {**STATE, "name": "color_temp_startup", "property": "startup"}]}
+    asleep = {**device(readable, address="0x02"), "type": "EndDevice"}
+    listening = heard(device(readable), device(STATE, address="0x03"), asleep)
+    assert [(each.topic, each.payload) for each in listening.asked] == [("z2m/hall/plug/get", '{"state": ""}')]
+    listening.hear("z2m/bridge/devices", [device(readable, name="new")])
+    assert len(listening.asked) == 1
+    assert not heard(device(readable), homeassistant={"enabled": True}).asked
+
+
 def real() -> Heard:
     """Return what becomes of the recorded devices, as if their discovery were for somebody else."""
     listening = Heard(Zigbee2Mqtt("elsewhere"))
@@ -155,7 +206,7 @@ def test_real_devices_have_all_that_their_own_discovery_has() -> None:
 
 
 def test_real_devices_show_what_home_assistant_shows() -> None:
-    """All but what is null: Home Assistant's configs make "off" and an empty text of it, here it is unknown."""
+    """All but what is null: Home Assistant's configs make "off", "" or "None" of it, here it is unknown."""
     right, wrong = 0, []
     devices = real()
     for row in corpus():
@@ -171,7 +222,7 @@ def test_real_devices_show_what_home_assistant_shows() -> None:
             else:
                 wrong.append((shown, state["expect"]["state"]))
     assert right > 1900
-    assert {pair for pair in wrong if pair not in {("unknown", "off"), ("unknown", "")}} == set()
+    assert {pair for pair in wrong if pair not in {("unknown", "off"), ("unknown", ""), ("unknown", "None")}} == set()
 
 
 def same(shown: str, expected: str) -> bool:

@@ -7,7 +7,6 @@ says less than all are asked for the rest, once for each announcement.
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NoReturn
 
 from jidget.mqtt.announcement import LONGEST_NAME
@@ -29,7 +28,7 @@ log = logging.getLogger(__name__)
 
 SETTLE = 0.3
 """Seconds without news of a device after which its Thing is built."""
-LATEST = 2.0
+LATEST = 5.0
 """Seconds after the first news of a device after which it is built anyway."""
 AT_ONCE = 20
 """Entities added before others get a turn."""
@@ -68,12 +67,13 @@ class Bridge:
         self._availability: Topics[_Key] = Topics()
         self._uses: dict[str, int] = {}
         self._timers: dict[tuple[_Key, str], asyncio.TimerHandle] = {}
-        self._dirty: dict[int, tuple[Found, float]] = {}
+        self._dirty: dict[int, tuple[Found, float, float]] = {}
         self._settling = asyncio.Event()
         self._coming: dict[_Key, EntityConfig] = {}
         self._comes = asyncio.Event()
+        self._all_added = asyncio.Event()
+        self._all_added.set()
         self._questions: asyncio.Queue[Publish] = asyncio.Queue(MOST_QUESTIONS)
-        self._last_news = 0.0
         session.on_message = self.receive
         session.largest = sources.largest
         session.on_link = self.link
@@ -168,6 +168,7 @@ class Bridge:
             self._remove(config)
         if len(news.present) > AT_ONCE:
             self._coming.update({_key(config): config for config in news.present})
+            self._all_added.clear()
             self._comes.set()
         else:
             for config in news.present:
@@ -190,11 +191,14 @@ class Bridge:
                 for key in list(self._coming)[:AT_ONCE]:
                     self._add(self._coming.pop(key))
                 await asyncio.sleep(0)
+            self._all_added.set()
 
     async def _ask(self) -> NoReturn:
         """Ask devices what the broker has not kept. Who does not hear it says later that it is there, and is asked."""
         while True:
             question = await self._questions.get()
+            await self._all_added.wait()
+            await self._session.subscribed()  # who answers at once must find us listening
             try:
                 await self._session.publish(question)
             except (MqttError, TimeoutError) as error:
@@ -301,8 +305,8 @@ class Bridge:
 
     def _changed(self, found: Found) -> None:
         now = asyncio.get_running_loop().time()
-        self._last_news = now
-        self._dirty.setdefault(id(found), (found, now))
+        _, since, _ = self._dirty.get(id(found), (found, now, now))
+        self._dirty[id(found)] = (found, since, now)
         self._settling.set()
 
     async def _build(self) -> NoReturn:
@@ -310,17 +314,16 @@ class Bridge:
         loop = asyncio.get_running_loop()
         while True:
             await self._settling.wait()
-            first = min((since for _, since in self._dirty.values()), default=loop.time())
-            due = min(self._last_news + SETTLE, first + LATEST)
-            if due > loop.time():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(due):
-                        await asyncio.get_running_loop().create_future()
+            now = loop.time()
+            due = {key: min(last + SETTLE, since + LATEST) for key, (_, since, last) in self._dirty.items()}
+            ready = [self._dirty.pop(key)[0] for key, at in due.items() if at <= now]
+            if not ready and due:
+                await asyncio.sleep(min(due.values()) - now)
                 continue
-            self._settling.clear()
-            dirty, self._dirty = list(self._dirty.values()), {}
+            if not self._dirty:
+                self._settling.clear()
             turn = loop.time()
-            for found, _ in dirty:
+            for found in ready:
                 try:
                     await self._devices.build(found)
                 except Exception:

@@ -111,12 +111,16 @@ class Devices:
         self._ids.keep()
 
     def _name(self, found: Found) -> None:
-        """Give ids to the parts and actions of all entities; who has one keeps it."""
+        """Give ids to the parts and actions of all entities; who has one keeps it.
+
+        What a device is not there for, such as its firmware, comes late or never: it has no say in what the rest is
+        called, and does not take a name such as `state` for itself.
+        """
         members = list(found.members.values())
-        several = sum(len(member.entity.parts) > 1 for member in members)
+        several = sum(len(each.entity.parts) > 1 and not each.entity.config.category for each in members)
         for member in members:
             entity = member.entity
-            alone = several <= 1
+            alone = several <= 1 and not entity.config.category
             properties: dict[str, str] = {}
             for part in entity.parts:
                 main = MAIN_PARTS.get(entity.config.kind, "state") if len(entity.parts) > 1 else ""

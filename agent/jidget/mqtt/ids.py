@@ -150,7 +150,9 @@ def property_candidates(config: EntityConfig, device: str, part: str, *, alone: 
     own = slug(device)
     bases = [base for text in (config.object_id, config.name) if (base := _without(slug(text), own))]
     if not part:
-        found = [*bases, "state" if config.kind in ("switch", "binary_sensor") else config.kind]
+        # that of a lock is no "lock": so its action is called
+        plain = "state" if config.kind in ("switch", "binary_sensor", "lock") else config.kind
+        found = [*bases, *(f"{base}_{config.kind}" for base in bases), plain]
     else:
         longer = [f"{base}_{part}" for base in bases] or [f"{config.kind}_{part}"]
         found = [part, *longer] if alone else longer

@@ -149,6 +149,10 @@ class MqttSession:
         """Want no more messages of these filters. Those that are on their way still come."""
         self._subscriptions.remove(filters)
 
+    async def subscribed(self) -> None:
+        """Wait until there is a connection, and the broker has heard of all filters that are wanted by then."""
+        await self._subscriptions.settled()
+
     async def publish(self, publish: Publish) -> None:
         """Publish now or not at all: nothing waits for a connection, and nothing is sent twice.
 

@@ -25,11 +25,13 @@ class Subscriptions:
         self._changes: dict[str, int | None] = {}
         """Filters to subscribe to with their QoS, or to unsubscribe from, since the broker was last asked."""
         self._changed = asyncio.Event()
+        self._settled = asyncio.Event()
 
     def add(self, filters: Mapping[str, int]) -> None:
         """Want these filters, with their QoS; those that are wanted already are asked for again."""
         self._wanted |= filters
         self._changes |= filters
+        self._settled.clear()
         self._changed.set()
 
     def remove(self, filters: Iterable[str]) -> None:
@@ -42,7 +44,12 @@ class Subscriptions:
     def begin(self) -> None:
         """Want all of it again: there is a new connection."""
         self._changes = dict(self._wanted)
+        self._settled.clear()
         self.refused = {}
+
+    async def settled(self) -> None:
+        """Wait until the broker has heard of all that is wanted."""
+        await self._settled.wait()
 
     async def change(self) -> None:
         """Wait until something else is wanted, and a little longer, for what else there may be."""
@@ -66,6 +73,8 @@ class Subscriptions:
         for some in requests(list(wanted)):
             refused |= await connection.subscribe({each: wanted[each] for each in some})
         self.refused |= refused
+        if not self._changes:
+            self._settled.set()
         return refused
 
 

@@ -3,15 +3,19 @@
 https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html#zigbee2mqtt-bridge-devices and
 https://www.zigbee2mqtt.io/guide/usage/exposes.html. Unique ids are those of its Home Assistant discovery, so that a
 device stays what it is when that is switched on.
+
+What devices show is not retained. Home Assistant's discovery has Zigbee2MQTT say it again when we come; without it the
+devices themselves are asked, those that always listen.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from jidget.mqtt.discovery import Changes
-from jidget.mqtt.model import Device, EntityConfig, Message
+from jidget.mqtt.model import Device, EntityConfig, Message, Publish
 from jidget.mqtt.sources.source import (
     NOTHING,
     News,
@@ -25,7 +29,7 @@ from jidget.mqtt.sources.source import (
     merged,
 )
 from jidget.mqtt.sources.zigbee_device import Exposed
-from jidget.mqtt.sources.zigbee_exposes import entities
+from jidget.mqtt.sources.zigbee_exposes import entities, readable
 
 LARGEST_LIST = 8 * 1024 * 1024
 """Bytes: a device takes about 5 KiB of the list."""
@@ -39,6 +43,7 @@ class _Bridge:
     info: dict[str, Any] | None = None
     devices: list[Any] = field(default_factory=list)
     announced: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
     heard: dict[str, bytes] = field(default_factory=dict)
 
     def has_heard(self, what: str, payload: bytes) -> bool:
@@ -49,10 +54,10 @@ class _Bridge:
 
 
 class Zigbee2Mqtt(Source):
-    """All Zigbee2MQTTs on a broker whose base topic has one level."""
+    """All Zigbee2MQTTs on a broker whose base topic has one level or two."""
 
-    filters = ("+/bridge/info", "+/bridge/devices")
-    largest = {"+/bridge/info": LARGEST_LIST, "+/bridge/devices": LARGEST_LIST}  # noqa: RUF012  # nobody changes it
+    filters = ("+/bridge/info", "+/bridge/devices", "+/+/bridge/info", "+/+/bridge/devices")
+    largest = dict.fromkeys(filters, LARGEST_LIST)
 
     def __init__(self, prefix: str = "homeassistant") -> None:
         """Take the first levels of our discovery topics: what announces itself there is left alone here."""
@@ -62,7 +67,7 @@ class Zigbee2Mqtt(Source):
 
     def take(self, message: Message) -> News:
         """Take what a bridge tells about itself or its devices."""
-        base, _, what = message.topic.split("/")
+        base, _, what = message.topic.rsplit("/", 2)
         if base in self._bridges and self._bridges[base].has_heard(what, message.payload):
             return NOTHING
         told = json_of(message)
@@ -82,6 +87,7 @@ class Zigbee2Mqtt(Source):
         if bridge.info is None:
             return NOTHING  # it comes, and says what is switched on
         found: dict[str, list[EntityConfig]] = {}
+        asked: list[Publish] = []
         problems: list[str] = []
         config = as_object(bridge.info.get("config"))
         if not self._announces_itself(config):
@@ -91,12 +97,15 @@ class Zigbee2Mqtt(Source):
                 address = as_text(device.get("ieee_address"))
                 if address and _is_usable(device):
                     found[address] = list(_entities_of(base, bridge.info, device, address))
+                    if address not in bridge.asked:
+                        bridge.asked.add(address)
+                        asked += _questions(base, device)
         changes = [
             self._roster.compare(f"{base} {address}", found.get(address, ()))
             for address in dict.fromkeys((*bridge.announced, *found))
         ]
         bridge.announced = set(found)
-        return merged([*changes, Changes(problems=tuple(problems))])
+        return merged([*changes, Changes(problems=tuple(problems))], asked=tuple(asked))
 
     def _announces_itself(self, config: dict[str, Any]) -> bool:
         told = config.get("homeassistant")
@@ -113,6 +122,19 @@ def _is_usable(device: dict[str, Any]) -> bool:
         and isinstance(device.get("definition"), dict)
         and bool(as_text(device.get("friendly_name")))
     )
+
+
+def _questions(base: str, device: dict[str, Any]) -> Iterator[Publish]:
+    """Ask a device for what it is there for. One that sleeps would not hear it."""
+    wanted = readable(_exposes(device)) if device.get("type") == "Router" else []
+    if wanted:
+        yield Publish(
+            topic=f"{base}/{as_text(device['friendly_name'])}/get", payload=json.dumps(dict.fromkeys(wanted, ""))
+        )
+
+
+def _exposes(device: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in as_list(device["definition"].get("exposes")) if isinstance(each, dict)]
 
 
 def _entities_of(base: str, info: dict[str, Any], device: dict[str, Any], address: str) -> Iterator[EntityConfig]:
@@ -135,8 +157,7 @@ def _entities_of(base: str, info: dict[str, Any], device: dict[str, Any], addres
         shared=_availability(base, as_object(info.get("config")), name, address),
     )
     where = Exposed(publisher, base=base, topic=f"{base}/{name}", name=name, address=address)
-    exposes = [each for each in as_list(definition.get("exposes")) if isinstance(each, dict)]
-    yield from entities(where, exposes)
+    yield from entities(where, _exposes(device))
     if definition.get("supports_ota") is True:
         yield where.update()
 

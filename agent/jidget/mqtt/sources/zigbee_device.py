@@ -7,8 +7,8 @@ from typing import Any
 from jidget.mqtt.model import Category, EntityConfig
 from jidget.mqtt.sources.source import Publisher, as_list, as_text, path
 
-TOLD, SETTABLE = 1, 2
-"""Bits of `access`: it is in what the device publishes; it can be set."""
+TOLD, SETTABLE, READABLE = 1, 2, 4
+"""Bits of `access`: it is in what the device publishes; it can be set; the device can be asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,25 @@ class Exposed:
     name: str
     address: str
 
-    def entity(self, kind: str, object_id: str, feature: dict[str, Any], **keys: Any) -> EntityConfig:
-        """Return a config for what a feature tells; `keys` may name its own `name`, `category` and `enabled`."""
+    def entity(
+        self, kind: str, object_id: str, feature: dict[str, Any], *, called: str = "", **keys: Any
+    ) -> EntityConfig:
+        """Return a config for what a feature tells; `keys` may name its own `name`, `category` and `enabled`.
+
+        Args:
+            kind: of the entity.
+            object_id: Zigbee2MQTT's; it is in the unique id.
+            feature: what is told.
+            called: what the entity is called besides the device's name; default: as its `object_id`.
+            keys: of the config.
+        """
         category = feature.get("category")
         own: Category = category if category in ("config", "diagnostic") else ""
-        named = {"name": as_text(feature.get("label")) or object_id, "category": own, **keys}
+        label = as_text(feature.get("label"))
+        name = " ".join(filter(None, (label, as_text(feature.get("endpoint"))))) if label else object_id
+        named = {"name": name, "category": own, **keys}
         return self.publisher.entity(
-            kind, f"{self.address}_{object_id}_{self.base}", f"{self.name}_{object_id}", qos=0, **named
+            kind, f"{self.address}_{object_id}_{self.base}", f"{self.name}_{called or object_id}", qos=0, **named
         )
 
     def main(self, kind: str, feature: dict[str, Any], **keys: Any) -> EntityConfig:
@@ -43,7 +55,7 @@ class Exposed:
         endpoint = as_text(feature.get("endpoint"))
         name = f"{self.name}_{endpoint}" if endpoint else self.name
         return self.publisher.entity(
-            kind, f"{self.address}_{joined(kind, endpoint)}_{self.base}", name, name=endpoint, **keys
+            kind, f"{self.address}_{joined(kind, endpoint)}_{self.base}", name, name=endpoint.capitalize(), **keys
         )
 
     def told(self, feature: dict[str, Any]) -> dict[str, Any]:

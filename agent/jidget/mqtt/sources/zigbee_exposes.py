@@ -5,18 +5,35 @@ from typing import Any
 
 from jidget.mqtt.model import EntityConfig
 from jidget.mqtt.sources.source import as_list, as_number, as_text, path
-from jidget.mqtt.sources.zigbee_device import SETTABLE, TOLD, Exposed, access, features_of, joined, prop
+from jidget.mqtt.sources.zigbee_device import READABLE, SETTABLE, TOLD, Exposed, access, features_of, joined, prop
 from jidget.mqtt.sources.zigbee_specific import climate, cover, fan, light, lock
 
 _NAMED_SWITCHES = frozenset({"auto_lock", "away_mode", "valve_detection", "window_detection"})
 """Switches that Zigbee2MQTT names after their property."""
 _HIDDEN = frozenset({"last_seen", "linkquality"})
+_ASKED = frozenset(
+    [
+        "brightness",
+        "color_temp",
+        "current_heating_setpoint",
+        "fan_mode",
+        "local_temperature",
+        "occupied_heating_setpoint",
+        "position",
+        "state",
+        "system_mode",
+        "tilt",
+    ]
+)
+"""Features of which a device is asked how they stand."""
 _LARGE = 65_535
 """Zigbee2MQTT's own limit for numbers without one."""
 _CLASSES = """battery carbon_dioxide co2=carbon_dioxide current energy ac_frequency=frequency humidity illuminance power
     pressure temperature device_temperature=temperature local_temperature=temperature voltage pm25 pm10
     voc=volatile_organic_compounds power_factor soil_moisture=moisture battery_low=battery carbon_monoxide contact=door
     gas moving occupancy presence smoke tamper vibration water_leak=moisture"""
+_TEXT = '{{ value_json["PROPERTY"] if value_json["PROPERTY"] is string else none | float }}'
+"""What is not there, or null, is no text: `float` fails at it, so that the message tells nothing."""
 _DEVICE_CLASSES = {name: known or name for name, _, known in (each.partition("=") for each in _CLASSES.split())}
 """Home Assistant's device class by what Zigbee2MQTT calls it."""
 
@@ -33,6 +50,12 @@ def entities(where: Exposed, exposes: Sequence[dict[str, Any]]) -> Iterator[Enti
                 yield from translate(where, expose, **keys)
             except ValueError:  # a name that no template can have in it
                 continue
+
+
+def readable(exposes: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what a device can be asked for of what it is there for: each costs a message over the air."""
+    features = (each for expose in exposes for each in features_of(expose) if as_text(each.get("name")) in _ASKED)
+    return list(dict.fromkeys(prop(each) for each in features if access(each) & READABLE))
 
 
 def _switch(where: Exposed, expose: dict[str, Any]) -> Iterator[EntityConfig]:
@@ -67,10 +90,9 @@ def _binary(where: Exposed, expose: dict[str, Any]) -> Iterator[EntityConfig]:
     endpoint = as_text(expose.get("endpoint"))
     on, off = expose.get("value_on", True), expose.get("value_off", False)
     if access(expose) & SETTABLE:
-        object_id = joined("switch", name, endpoint)
-        yield where.entity(
-            "switch", object_id, expose, **where.told(expose), **_switched(on, off), command_topic=where.setter(expose)
-        )
+        called = joined(name, endpoint)
+        keys = {**where.told(expose), **_switched(on, off), "command_topic": where.setter(expose)}
+        yield where.entity("switch", f"switch_{called}", expose, called=called, **keys)
     elif access(expose) & TOLD:
         keys = {**where.told(expose), "payload_on": on, "payload_off": off, "device_class": _DEVICE_CLASSES.get(name)}
         yield where.entity("binary_sensor", joined(name, endpoint), expose, **keys)
@@ -108,7 +130,7 @@ def _enum(where: Exposed, expose: dict[str, Any]) -> Iterator[EntityConfig]:
     elif access(expose) & SETTABLE:
         keys = {**where.told(expose), "command_topic": where.setter(expose), "options": options}
         yield where.entity("select", object_id, expose, **keys)
-    elif object_id == "action" or object_id.startswith("action_"):
+    elif expose.get("name") == "action":
         path(object_id)  # or raise
         happened = f'{{"event_type": {{{{ value_json["{object_id}"] | tojson }}}}}}'
         keys = {"state_topic": where.topic, "value_template": happened, "event_types": options}
@@ -118,10 +140,13 @@ def _enum(where: Exposed, expose: dict[str, Any]) -> Iterator[EntityConfig]:
 
 
 def _text(where: Exposed, expose: dict[str, Any]) -> Iterator[EntityConfig]:
+    told = where.told(expose)
+    if told:
+        told["value_template"] = _TEXT.replace("PROPERTY", prop(expose))
     if access(expose) & SETTABLE:
-        yield where.entity("text", prop(expose), expose, **where.told(expose), command_topic=where.setter(expose))
-    elif access(expose) & TOLD:
-        yield where.entity("sensor", prop(expose), expose, **where.told(expose))
+        yield where.entity("text", prop(expose), expose, **told, command_topic=where.setter(expose))
+    elif told:
+        yield where.entity("sensor", prop(expose), expose, **told)
 
 
 def _composite(where: Exposed, expose: dict[str, Any]) -> Iterator[EntityConfig]:
