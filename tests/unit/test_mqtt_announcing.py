@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import jinja2.sandbox
 import pytest
 from tests.support.fakes import LEVEL, MODE, Board, Facts, relay, tank, thing
 
@@ -87,6 +88,24 @@ def test_actions_without_arguments_are_buttons() -> None:
     found = components(gate)
     assert list(found) == ["binary_sensor-open", "button-do-swing", "sensor-last-answer"]
     assert [order.target for order in offered(gate).orders(NAMES).values()] == ["gate.swing"]
+
+
+def test_a_property_may_be_called_like_what_every_object_has() -> None:
+    (found,) = components(thing("router", Board((Property(name="update"),), {"update": 1.0}))).values()
+    template = jinja2.sandbox.ImmutableSandboxedEnvironment().from_string(found["value_template"])
+    assert template.render(value_json={"update": 1.0}) == "1.0"
+
+
+def test_a_number_without_limits_may_be_large() -> None:
+    setting = Property(name="rate", writable=True)
+    found = components(thing("modem", Board((setting,), {"rate": 5e9})))["number-rate"]
+    assert found["min"] < -5e9
+    assert found["max"] > 5e9
+    assert found["mode"] == "box"
+
+
+def test_the_same_answer_again_is_news() -> None:
+    assert components(thing("pump", relay()))["sensor-last-answer"]["force_update"] is True
 
 
 def test_the_only_property_of_a_thing_is_called_like_it() -> None:

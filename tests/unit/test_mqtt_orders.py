@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.support.fakes import Board, House, relay, running, tank, thing
+from tests.support.fakes import TEXT, Board, House, relay, running, tank, thing
 
 from jidget.commands.model import Face, Outcome, Result
 from jidget.mqtt.announcing.orders import MOST_WAITING, Orders
@@ -19,11 +19,14 @@ PATIENCE = 5.0
 class Counter:
     """Orders to a pump, a tank and a gate that the broker has no right to, and what was answered."""
 
-    def __init__(self) -> None:
-        self.pump, self.tank, self.gate = relay(), tank(), relay()
+    def __init__(self, pump: Board) -> None:
+        self.pump, self.tank, self.gate = pump, tank(), relay()
         things = thing("pump", self.pump), thing("tank", self.tank), thing("gate", self.gate)
         self.house = House(*things)
-        topics = {"pump/set": Order(thing=things[0], prop="state"), "gate/set": Order(thing=things[2], prop="state")}
+        topics = {
+            "pump/set": Order(thing=things[0], prop=pump.properties[0].name),
+            "gate/set": Order(thing=things[2], prop="state"),
+        }
         topics["tank/set"] = Order(thing=things[1], prop="target")
         topics["pump/do"] = Order(thing=things[0], action="swing")
         self.answers: list[tuple[str, Result]] = []
@@ -49,8 +52,8 @@ class Counter:
 
 
 @asynccontextmanager
-async def open_counter() -> AsyncIterator[Counter]:
-    one = Counter()
+async def open_counter(pump: Board | None = None) -> AsyncIterator[Counter]:
+    one = Counter(relay() if pump is None else pump)
     async with running(*one.house.directory):
         serving = asyncio.create_task(one.orders.run())
         try:
@@ -80,15 +83,35 @@ async def test_what_comes_is_carried_out_in_its_order() -> None:
         assert written(one.pump) == [True, False, True, False]
 
 
+async def test_a_text_can_be_emptied() -> None:
+    async with open_counter(Board((TEXT,), {"text": "closed"})) as one:
+        one.hears("pump/set", b"")
+        await one.answer()
+        assert written(one.pump) == [""]
+
+
+async def test_what_clears_a_retained_command_sets_nothing() -> None:
+    async with open_counter(Board((TEXT,), {"text": "closed"})) as one:
+        one.hears("pump/set", b"open", retained=True)
+        assert "never carried out" in one.problems["pump/set"]
+        one.hears("pump/set", b"")
+        assert one.problems["pump/set"] == ""
+        one.hears("pump/set", b"ajar")
+        await one.answer()
+        assert written(one.pump) == ["ajar"]
+
+
 async def test_what_is_kept_by_the_broker_is_never_carried_out() -> None:
     async with open_counter() as one:
         one.hears("pump/set", b"ON", retained=True)
-        one.hears("pump/set", b"", retained=False)
+        assert "never carried out" in one.problems["pump/set"]
+        one.hears("pump/set", b"")
+        one.hears("pump/set", b"")
         one.hears("somewhere/else", b"ON")
         one.hears("pump/set", b"OFF")
         await one.answer()
         assert written(one.pump) == [False]
-        assert "never carried out" in one.problems["pump/set"]
+        assert one.problems["pump/set"] == ""
 
 
 @pytest.mark.parametrize(

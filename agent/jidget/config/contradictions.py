@@ -224,7 +224,7 @@ def _doubtful_grants(config: Config) -> Iterator[Problem]:
 def _emptiness(config: Config) -> Iterator[Problem]:
     if not config.things and config.mqtt is None:
         yield Problem(key=("things",), text="there are none, so there is nothing to read. Write a [things.NAME]")
-    if config.access.keys() <= {BROKER}:
+    if not config.access:
         yield Problem(
             key=("access",),
             text='nobody but the account itself may see anything. Write [access] and "NAME@SERVER" = "owner"',

@@ -21,6 +21,7 @@ from jidget.mqtt.announcing.payload import PRESS, Order
 from jidget.mqtt.model import Message
 from jidget.safety.memory import boottime
 from jidget.things.values import shorten
+from jidget_drivers import Kind
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +57,16 @@ class Orders:
         self._orders = orders
         self._answered = answered
         self._waiting: dict[str, deque[_Command]] = {}
+        self._kept: set[str] = set()
         self._arrived = asyncio.Event()
 
     def receive(self, message: Message, since: float | None) -> None:
         """Take a message on a command topic. Never raises."""
         order = self._orders.get(message.topic)
-        if order is None or not message.payload:  # nothing is said where what was kept is cleared
+        if order is None or (not message.payload and self._says_nothing(order, message.topic)):
             return
         if message.retained:
+            self._kept.add(message.topic)
             self.on_problem(
                 message.topic,
                 "a retained command is never carried out: nobody knows how old it is. Publish commands without retain, "
@@ -77,6 +80,14 @@ class Orders:
             return
         waiting.append(_Command(order=order, payload=message.payload, since=since))
         self._arrived.set()
+
+    def _says_nothing(self, order: Order, topic: str) -> bool:
+        """Whether an empty message clears what was kept; else it is the empty text, where one can be set."""
+        if topic in self._kept:
+            self._kept.remove(topic)
+            self.on_problem(topic, "")
+            return True
+        return not (order.prop and order.thing.properties[order.prop].kind is Kind.STRING)
 
     async def run(self) -> NoReturn:
         """Carry out what comes, until cancelled: then what has begun stays in the journal as interrupted."""

@@ -22,8 +22,8 @@ ON, OFF = "ON", "OFF"
 ONLINE, OFFLINE = "online", "offline"
 LONGEST_TEXT = 255
 """Characters of a state in Home Assistant."""
-_FARTHEST = 1e9
-"""The limit of a number that has none of its own: Home Assistant wants one."""
+_FARTHEST = 1e15
+"""The limit of a number that has none of its own: Home Assistant wants one, and shows nothing that is beyond it."""
 _FINEST = 3
 """Decimals of the smallest step that Home Assistant takes."""
 _USUAL = 2
@@ -107,8 +107,7 @@ def announce(made: Offer, names: Names) -> dict[str, Any]:
             "manufacturer": US,
             "model": made.model,
             "via_device": names.agent,
-        }
-        | ({"suggested_area": thing.area} if thing.area else {}),
+        },
         "origin": _origin(),
         "availability": [{"topic": names.status}, {"topic": names.availability(thing.id)}],
         "availability_mode": "all",
@@ -158,12 +157,16 @@ def _components(made: Offer, names: Names) -> Iterator[tuple[str, dict[str, Any]
         yield _component(made, names, f"do-{action}", keys, _title(action))
     if made.controls:
         keys = {"platform": "sensor", "state_topic": names.answer(thing.id), "entity_category": "diagnostic"}
+        keys["force_update"] = True  # an answer in the same words is another one
         yield _component(made, names, "last-answer", keys, "Last answer")
 
 
 def _told_by(name: str, platform: str) -> str:
-    """Return the template of a value. What is not known is null, which all but texts take for that."""
-    told = f"value_json.{name}"
+    """Return the template of a value. What is not known is null, which all but texts take for that.
+
+    A value is asked for by its key: as an attribute, one called `update` or `values` would be what every object has.
+    """
+    told = f'value_json["{name}"]'
     return f"{{{{ {told} if {told} is not none else '' }}}}" if platform == "text" else f"{{{{ {told} }}}}"
 
 
