@@ -1,6 +1,9 @@
 """Names of discovered devices: whose is whose."""
 
-from jidget.mqtt.ids import Ids, property_candidates
+import pytest
+
+from jidget.mqtt import ids as ids_module
+from jidget.mqtt.ids import Ids, TooManyNames, property_candidates
 from jidget.mqtt.model import Device, EntityConfig
 
 
@@ -13,6 +16,9 @@ class Kept(dict[str, str]):
     def keep_fact(self, name: str, text: str) -> bool:
         self[name] = text
         return True
+
+    def drop_fact(self, name: str) -> None:
+        del self[name]
 
 
 BOILER = Device(identifiers=("0x01",), name="Boiler")
@@ -91,3 +97,61 @@ def test_a_lock_has_a_state_and_can_be_locked() -> None:
     lock = EntityConfig(kind="lock", topic="lock", object_id="front_door", keys={})
     assert property_candidates(lock, "Front door", "", alone=True)[0] == "state"
     assert property_candidates(lock, "Front door", "lock", alone=True)[0] == "lock"
+
+
+# ---- limits --------------------------------------------------------------------------------------------------------
+
+
+def one_of(number: int) -> Device:
+    return Device(identifiers=(f"0x{number}",), name=f"Plug {number}")
+
+
+def test_who_announces_ever_more_devices_does_not_fill_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids_module, "MOST_DEVICES", 5)
+    kept = Kept()
+    before = ids(kept)
+    before.device(BOILER)
+    before.keep()
+    names = ids(kept)
+    for number in range(50):
+        names.make_room(there={"plug_0"})
+        names.device(one_of(number))
+        names.keep()
+    assert len(kept) <= 5
+    assert names.knows("boiler")  # which is only away
+    assert names.knows("plug_0")
+    assert names.device(BOILER).thing_id == "boiler"
+    assert names.device(one_of(0)).thing_id == "plug_0"
+
+
+def test_of_too_many_devices_that_are_all_there_the_last_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids_module, "MOST_DEVICES", 3)
+    names = ids(Kept(), "heater")
+    for number in range(3):
+        names.device(one_of(number))
+    names.make_room(there={f"plug_{number}" for number in range(3)})
+    with pytest.raises(TooManyNames, match="names for 3 devices"):
+        names.device(one_of(3))
+    assert names.device(one_of(3), "heater").thing_id == "heater"  # whom the configuration speaks of has a name
+
+
+def test_properties_that_come_and_go_are_forgotten_once_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids_module, "MOST_PROPERTIES", 10)
+    names = ids(Kept())
+    bound = names.device(BOILER)
+    for number in range(10):
+        names.property(bound, f"sensor {number}", "", [f"value_{number}"])
+    names.prune(bound, {"value_1"})
+    assert len(bound.properties) == 10
+    names.property(bound, "sensor x", "", ["x"])
+    names.prune(bound, {"value_1", "x"})
+    assert set(bound.properties.values()) == {"value_1", "x"}
+
+
+def test_a_device_with_ever_more_identifiers_keeps_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids_module, "MOST_IDENTIFIERS", 4)
+    names = ids(Kept())
+    for number in range(20):
+        names.device(Device(identifiers=("0x01", f"other{number}"), name="Boiler"))
+    bound = names.device(BOILER)
+    assert bound.identifiers == {"0x01", "other0", "other1", "other2"}

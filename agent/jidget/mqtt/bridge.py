@@ -16,6 +16,7 @@ from jidget.mqtt.device import Member
 from jidget.mqtt.devices import Devices, Found
 from jidget.mqtt.entity import BadConfig
 from jidget.mqtt.failures import MqttError
+from jidget.mqtt.ids import TooManyNames
 from jidget.mqtt.kinds import build
 from jidget.mqtt.model import Device, EntityConfig, Message, Publish
 from jidget.mqtt.session import MqttSession
@@ -227,10 +228,13 @@ class Bridge:
         try:
             entity = build(config, self._templates)
             availability = Availability(config, self._templates)
+            found = self._devices.of(device, self._choice.overlay(config, device))
         except BadConfig as error:
             self._ignore(where, str(error))
             return
-        found = self._devices.of(device, self._choice.overlay(config, device))
+        except TooManyNames as error:
+            self._ignore("discovery", str(error))
+            return
         if len(found.members) >= MOST_OF_A_DEVICE:
             self._ignore(where, f"{found.bound.thing_id} has more than {MOST_OF_A_DEVICE} entities")
             return

@@ -76,7 +76,12 @@ class Devices:
         return self._found.get(thing_id)
 
     def of(self, device: Device, wanted: str = "") -> Found:
-        """Return the device with these identifiers; it is new if it was never seen."""
+        """Return the device with these identifiers; it is new if it was never seen.
+
+        Raises:
+            TooManyNames: it is new, and there are too many already.
+        """
+        self._ids.make_room(self._found.keys())
         bound = self._ids.device(device, wanted)
         found = self._found.get(bound.thing_id)
         if found is None:
@@ -135,6 +140,8 @@ class Devices:
                 key = f"action {action.name}"
                 actions[action.name] = self._ids.property(found.bound, entity.config.identity, key, candidates)
             member.properties, member.actions = properties, actions
+        used = {name for member in members for name in (*member.properties.values(), *member.actions.values())}
+        self._ids.prune(found.bound, used)
 
     # ---- what they tell ---------------------------------------------------------------------------------------------
 

@@ -15,7 +15,17 @@ from jidget.config.values import COMMAND_WORDS, THING_ID
 from jidget.mqtt.model import Device, EntityConfig
 
 FACT = "mqtt device "
+MOST_DEVICES = 10_000
+"""Devices whose names are kept."""
+MOST_PROPERTIES = 4_000
+"""Of one device: beyond that those that it has not any more are forgotten."""
+MOST_IDENTIFIERS = 100
+"""Of one device: by more it is not recognised."""
 _LONGEST = 63
+
+
+class TooManyNames(Exception):
+    """There are names for so many devices that there are none for another one."""
 
 
 class Facts(Protocol):
@@ -26,6 +36,9 @@ class Facts(Protocol):
 
     def keep_fact(self, name: str, text: str) -> bool:
         """Keep a fact; return whether it is in the file."""
+
+    def drop_fact(self, name: str) -> None:
+        """Keep a fact no longer."""
 
 
 def slug(text: str) -> str:
@@ -54,6 +67,8 @@ class Ids:
         self._by_thing: dict[str, Bound] = {}
         self._unkept: dict[str, Bound] = {}
         self._numbers: dict[str, int] = {}
+        self._born: set[str] = set()
+        """Ids that were given in this process."""
         self._met: set[str] = set()
         """Ids of the configuration that a device has in this process: others that it means are the same Thing."""
 
@@ -75,6 +90,9 @@ class Ids:
         """Return a device's names; `wanted` is the id of the overlay that the configuration has for it.
 
         A device whose id the configuration has given to another one meanwhile is named anew.
+
+        Raises:
+            TooManyNames: it was never seen, and there are names for too many others already.
         """
         own = next((self._by_identifier[i] for i in device.identifiers if i in self._by_identifier), None)
         known = own
@@ -86,8 +104,12 @@ class Ids:
         elif own is not None and own.thing_id in self._taken:
             known = None
         if known is None:
+            if not wanted and len(self._by_thing) >= MOST_DEVICES:
+                raise TooManyNames(f"there are names for {MOST_DEVICES} devices already: new ones are ignored")
             known = Bound(wanted or self._new(device), set(), {} if own is None else dict(own.properties))
-        more = {each for each in device.identifiers if self._may_have(known, each)} - known.identifiers
+            self._born.add(known.thing_id)
+        new = [each for each in device.identifiers if each not in known.identifiers and self._may_have(known, each)]
+        more = new[: max(0, MOST_IDENTIFIERS - len(known.identifiers))]
         if more:
             known.identifiers.update(more)
             self._unkept[known.thing_id] = known
@@ -108,6 +130,29 @@ class Ids:
             bound.properties[key] = _free(candidates, set(bound.properties.values()).__contains__, {})
             self._unkept[bound.thing_id] = bound
         return bound.properties[key]
+
+    def make_room(self, there: Collection[str]) -> None:
+        """Forget names once there are too many: of devices that came and went in this process; `there` are which are.
+
+        Whoever may write to the broker can announce as many as he likes; those known from before stay.
+        """
+        if len(self._by_thing) < MOST_DEVICES:
+            return
+        gone = self._born.difference(there, self._taken)
+        for thing_id in gone:
+            del self._by_thing[thing_id]
+            self._unkept.pop(thing_id, None)
+            self._facts.drop_fact(f"{FACT}{thing_id}")
+        if gone:
+            self._born -= gone
+            known = self._by_identifier.items()
+            self._by_identifier = {each: bound for each, bound in known if bound.thing_id not in gone}
+
+    def prune(self, bound: Bound, used: Collection[str]) -> None:
+        """Forget a device's property ids once there are too many: those that it has no use for now."""
+        if len(bound.properties) > MOST_PROPERTIES:
+            bound.properties = {key: name for key, name in bound.properties.items() if name in used}
+            self._unkept[bound.thing_id] = bound
 
     def keep(self) -> None:
         """Have all names outlive the process."""

@@ -33,3 +33,8 @@ class Facts:
         """Note a value in a transaction of its own."""
         with self._database.transaction():
             self.note(name, value)
+
+    def drop(self, name: str) -> None:
+        """Note a value no longer, in a transaction of its own."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM meta WHERE name = ?", name)

@@ -171,6 +171,10 @@ class Store(Keeper):
 
         return self._either(in_file, lambda: False)
 
+    def drop_fact(self, name: str) -> None:
+        """Keep a fact no longer; nothing happens while the file cannot be used."""
+        self._either(lambda readings: readings.facts.drop(f"fact {name}"), lambda: None)
+
     # ---- the journal's part --------------------------------------------------------------------------------------
 
     @property
