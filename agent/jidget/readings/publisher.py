@@ -166,8 +166,6 @@ class Publisher:
             finally:
                 self._bytes_in_flight -= self._in_flight.pop(batch.id)
                 self._progress.set()
-            if self._in_flight:
-                await asyncio.sleep(0)  # what waited for this one's answer goes before the next batch is cut
             batch = self._take()
             if batch is not None:
                 self._send_more(sending)

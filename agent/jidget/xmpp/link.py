@@ -231,16 +231,42 @@ class Link:
         key: str = "",
     ) -> ET.Element:
         """Do as `request` does with a payload that is serialised already."""
+        return await self.answer_to(self.ask(kind, payload, to=to, key=key), to=to, timeout=timeout)
+
+    def ask(
+        self,
+        kind: str,
+        payload: str,
+        *,
+        to: str | None = None,
+        key: str = "",
+        on_answer: Callable[[], None] | None = None,
+    ) -> Request:
+        """Send an IQ; wait for its answer with `answer_to`. `on_answer` is called, in the event loop, once it is there.
+
+        Raises:
+            LinkError: not connected, or the stanza is longer than servers take.
+        """
         senders = self._ourselves if to is None else frozenset((to, None) if to == self.login.jid else (to,))
         address = f" to='{escape(to)}'" if to else ""
         if not self._watched and not self.connected:
             raise LinkError("not connected")  # and nobody is there to take over
-        stanza_id, request = self._pending.add(key, senders, self._wire.queued / SLOWEST)
+        request = self._pending.add(key, senders, self._wire.queued / SLOWEST, on_answer)
         try:
-            self._write(f"<iq type='{kind}' id='{escape(stanza_id)}'{address}>{payload}</iq>")
+            self._write(f"<iq type='{kind}' id='{escape(request.id)}'{address}>{payload}</iq>")
+        except LinkError:
+            self._pending.remove(request)
+            raise
+        return request
+
+    async def answer_to(
+        self, request: Request, *, to: str | None = None, timeout: float | None = REQUEST_TIMEOUT
+    ) -> ET.Element:
+        """Wait for the answer to what was asked; see `request`."""
+        try:
             reply = await (request.answer if timeout is None else self._within(timeout, request, to))
         finally:
-            self._pending.remove(stanza_id)
+            self._pending.remove(request)
         if reply.get("type") == "error":
             raise stanza_error(reply)
         return reply

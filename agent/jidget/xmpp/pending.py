@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import secrets
+from collections.abc import Callable
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -15,11 +16,21 @@ _ERROR = f"{{{CLIENT}}}error"
 
 
 class Request(NamedTuple):
-    """A request: from whom an answer counts, and when the server had it at the latest, by the loop's clock."""
+    """A request under way.
 
+    Attributes:
+        id: of the stanza.
+        senders: from whom an answer counts.
+        answer: the result or error; fails with the link.
+        arrived: when the server had it at the latest, by the loop's clock.
+        on_answer: called as soon as the answer is there, before whoever waits for it goes on.
+    """
+
+    id: str
     senders: frozenset[str | None]
     answer: asyncio.Future[ET.Element]
     arrived: float
+    on_answer: Callable[[], None] | None
 
 
 class Pending:
@@ -35,24 +46,29 @@ class Pending:
         self._ids = itertools.count(1)
         self._prefix = secrets.token_hex(4)
 
-    def add(self, key: str, senders: frozenset[str | None], delay: float) -> tuple[str, Request]:
-        """Note a request that takes `delay` seconds to the server; return its id, `key` if that is given."""
+    def add(
+        self, key: str, senders: frozenset[str | None], delay: float, on_answer: Callable[[], None] | None = None
+    ) -> Request:
+        """Note a request that takes `delay` seconds to the server; its id is `key` if that is given."""
         stanza_id = key or f"{self._prefix}{next(self._ids)}"
         loop = asyncio.get_running_loop()
-        request = Request(senders, loop.create_future(), loop.time() + delay)
+        request = Request(stanza_id, senders, loop.create_future(), loop.time() + delay, on_answer)
         self._requests[stanza_id] = request
-        return stanza_id, request
+        return request
 
-    def remove(self, stanza_id: str) -> None:
+    def remove(self, request: Request) -> None:
         """Forget a request."""
-        self._requests.pop(stanza_id, None)
+        self._requests.pop(request.id, None)
 
     def settle(self, stanza: ET.Element) -> None:
         """Take a result or error: an answer, or what nobody asked for."""
         request = self._requests.get(stanza.get("id", ""))
         if request is not None and stanza.get("from") in request.senders and not request.answer.done():
+            del self._requests[request.id]
             self.answered = asyncio.get_running_loop().time()
             request.answer.set_result(stanza)
+            if request.on_answer is not None:
+                request.on_answer()
 
     def fail(self) -> None:
         """Let go of all: no answer will come."""

@@ -5,7 +5,7 @@ Each publish says again what matters most of the node's settings, and is refused
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from jidget.errors import LinkError, PublishRefused, StanzaError
 from jidget.reading import Batch, Reading
@@ -24,8 +24,8 @@ from jidget.xmpp.xml import (
 
 log = logging.getLogger(__name__)
 
-_AROUND = 600
-"""Bytes of a publish around its payload."""
+_AROUND = 100
+"""Bytes of a stanza around what is published."""
 LOOK_AGAIN = 600.0
 """Seconds after which the settings of the nodes are looked at again, when the current values are written."""
 _ITEM, _RESP = f"{{{PUBSUB}}}item", f"{{{SENSOR_DATA}}}resp"
@@ -78,12 +78,17 @@ class Pep:
         if self._gap is not None:
             await asyncio.shield(self._gap)
         nodes = write_nodes(batch.readings, self._link.login.resource, historical=batch.backlog)
-        payload = write_resp(batch.id, nodes)
-        turn = await self._pace.enter(len(payload) + _AROUND)
+        publish = self._item(SENSOR_DATA, batch.id, write_resp(batch.id, nodes))
+        await self._published(SENSOR_DATA, self._in_turn(publish))
+
+    async def _in_turn(self, publish: str) -> None:
+        turn = self._pace.enter(
+            len(publish) + _AROUND, lambda turn: self._link.ask("set", publish, on_answer=turn.leave)
+        )
         try:
-            await self._publish(SENSOR_DATA, batch.id, payload)
+            await self._link.answer_to(await turn.sent(), timeout=None)
         finally:
-            self._pace.leave(turn)
+            turn.leave()
 
     async def publish_now(self, values: Sequence[Reading]) -> None:
         """Replace the current values; see `jidget.ports.Uplink`."""
@@ -145,12 +150,18 @@ class Pep:
         return there
 
     async def _publish(self, node: str, item: str, payload: str) -> None:
-        publish = (
+        await self._published(node, self._link.request_text("set", self._item(node, item, payload), timeout=None))
+
+    def _item(self, node: str, item: str, payload: str) -> str:
+        return (
             f"<pubsub xmlns='{PUBSUB}'><publish node='{node}'><item id='{escape(item)}'>"
             f"{payload}</item></publish>{self._nodes.preconditions[node]}</pubsub>"
         )
+
+    async def _published(self, node: str, answered: Awaitable[object]) -> None:
+        """Wait for a publish's answer, without a limit: liveness sees to it that there is a server."""
         try:
-            await self._link.request_text("set", publish, timeout=None)  # liveness sees to it that there is a server
+            await answered
         except StanzaError as error:
             if error.condition in _ITEM_REFUSED or error.application in ("payload-too-big", "invalid-payload"):
                 raise PublishRefused(error.application or str(error)) from error
