@@ -308,6 +308,8 @@ class App:
         self.memory.catch_up()
         for kept in self.kept:
             kept.catch_up()
+        if self.bridge is not None:
+            self.bridge.announcing.catch_up()
         self.local.look_again()
 
     def _remarks(self) -> Sequence[str]:

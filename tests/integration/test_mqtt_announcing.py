@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.accounts import Accounts
+from tests.support.accounts import Account, Accounts
 from tests.support.agents import running_app, until, write_config
 from tests.support.mqtt import Watched, at, running
 from tests.support.people import Person, friends
@@ -18,6 +19,8 @@ from tests.support.servers import FreshServers
 from jidget.demo.mosquitto import Mosquitto
 from jidget.demo.prosody import Prosody
 from jidget.mqtt import session
+from jidget.mqtt.announcing.names import Names
+from jidget.mqtt.connection import Connection
 from jidget.mqtt.model import Message, Publish
 from jidget.safety.memory import boottime
 
@@ -40,7 +43,8 @@ interval = "100ms"
 temperature = { unit = "Cel", writable = true, initial = 20 }
 """
 ROOT = "jidget/jidget-pi/"
-PUMP = "homeassistant/device/jidget-pi_pump/config"
+NAMES = Names("jidget-pi", "homeassistant")
+PUMP, AIR, LAMP = (NAMES.discovery(NAMES.device(thing)) for thing in ("pump", "air", "lamp"))
 
 
 @pytest.fixture
@@ -61,12 +65,12 @@ def config(
     port: int | None = None,
     client_id: str = "jidget-pi",
     things: str = THINGS,
-    name: str = "pi",
+    own: Account | None = None,
 ) -> Path:
-    """Write the configuration of an agent that announces its Things."""
+    """Write the configuration of an agent that announces its Things; `own` is its account, a new one if left out."""
     table = f'[mqtt]\nhost = "{broker.host}"\nport = {port or broker.port}\nclient_id = "{client_id}"\nbirth = false\n'
     table += f"announce = {str(announce).lower()}\n"
-    return write_config(directory, account(server, name), grants, things=things.replace("MORE", rules) + table)
+    return write_config(directory, own or account(server, "pi"), grants, things=things.replace("MORE", rules) + table)
 
 
 class Onlooker:
@@ -128,7 +132,7 @@ async def test_things_are_announced_told_and_commanded(
             await shown(seen, "air", temperature=20)
             pump = seen.last(PUMP)["components"]
             assert pump["switch-state"]["command_topic"] == f"{ROOT}things/pump/set/state"
-            assert list(seen.last("homeassistant/device/jidget-pi_air/config")["components"]) == ["sensor-temperature"]
+            assert list(seen.last(AIR)["components"]) == ["sensor-temperature"]
             assert seen.said(f"{ROOT}things/pump/availability")[-1] == "online"
             await seen.commands("pump/set/state", "ON")
             await shown(seen, "pump", state="ON")
@@ -176,20 +180,21 @@ async def test_the_safety_rules_hold_and_a_retained_command_does_nothing(
 async def test_what_is_no_longer_announced_is_taken_back(
     prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
 ) -> None:
-    both = config(tmp_path, account, prosody, broker, {"mqtt": '"operator"'})
+    own = account(prosody, "pi")
+    both = config(tmp_path, account, prosody, broker, {"mqtt": '"operator"'}, own=own)
     async with onlooker(broker) as seen:
         async with running_app(both):
             await shown(seen, "pump", state="OFF")
             await shown(seen, "air", temperature=20)
-        fewer = config(tmp_path, account, prosody, broker, things=THINGS.partition("[things.air]")[0])
+        fewer = config(tmp_path, account, prosody, broker, things=THINGS.partition("[things.air]")[0], own=own)
         async with running_app(fewer):
-            await until(lambda: "homeassistant/device/jidget-pi_air/config" not in seen.kept)
+            await until(lambda: AIR not in seen.kept)
             await until(lambda: f"{ROOT}things/air/state" not in seen.kept)
             await until(lambda: seen.last(PUMP)["components"].get("switch-state") == {"platform": "switch"})
             assert "command_topic" not in seen.last(PUMP)["components"]["binary_sensor-state"]
         async with running_app(fewer):  # those that follow need not hear that again
             await until(lambda: list(seen.last(PUMP)["components"]) == ["binary_sensor-state"])
-        none = config(tmp_path, account, prosody, broker, announce=False)
+        none = config(tmp_path, account, prosody, broker, announce=False, own=own)
         async with running_app(none):
             await until(lambda: seen.kept <= {f"{ROOT}status"})
 
@@ -214,7 +219,7 @@ async def test_what_an_agent_announces_no_agent_bridges(
     prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
 ) -> None:
     one = config(tmp_path / "one", account, prosody, broker, {"mqtt": '"operator"'})
-    two = config(tmp_path / "two", account, prosody, broker, client_id="jidget-two", name="two", things="")
+    two = config(tmp_path / "two", account, prosody, broker, client_id="jidget-two", things="")
     trap = {"name": "Trap", "unique_id": "trap", "command_topic": f"{ROOT}things/pump/set/state"}
     lamp = {"name": "Lamp", "unique_id": "lamp", "state_topic": "lamp", "command_topic": "lamp/set"}
     async with onlooker(broker) as seen, running_app(one) as first, running_app(two) as second:
@@ -226,7 +231,7 @@ async def test_what_an_agent_announces_no_agent_bridges(
         assert {thing.id for thing in first.app.directory} == {"pump", "air", "lamp"}
         assert {thing.id for thing in second.app.directory} == {"trap", "lamp"}
         assert any("its topics are this agent's own" in remark for remark in first.app._remarks())
-        assert "homeassistant/device/jidget-pi_lamp/config" not in seen.kept
+        assert LAMP not in seen.kept
 
 
 async def test_what_the_broker_does_not_let_us_announce_is_said(
@@ -237,7 +242,7 @@ async def test_what_the_broker_does_not_let_us_announce_is_said(
     async with onlooker(broker) as seen, running_app(file) as agent:
         await shown(seen, "pump", state="OFF")
         (remark,) = agent.app._remarks()
-        assert "does not let us publish to homeassistant/device/jidget-pi/config" in remark
+        assert f"does not let us publish to {NAMES.discovery(NAMES.agent)}" in remark
 
 
 async def test_a_command_that_was_held_up_on_its_way_is_known_to_be_old(
@@ -246,9 +251,7 @@ async def test_a_command_that_was_held_up_on_its_way_is_known_to_be_old(
     monkeypatch.setattr(session, "PROVING", 0.05)
     heard: list[tuple[Message, float | None]] = []
     async with ChaosProxy(broker.host, broker.port) as proxy, running(at(broker, port=proxy.port)) as one:
-        one.session.orders = "orders/"
-        one.session.on_order = lambda message, since: heard.append((message, since))
-        one.session.subscribe({"orders/pump": 0})
+        one.session.obey(["orders/pump"], lambda message, since: heard.append((message, since)))
         await one.connects()
         async with running(at(broker, "other")) as other:
             await other.connects()
@@ -265,3 +268,75 @@ async def test_a_command_that_was_held_up_on_its_way_is_known_to_be_old(
             await until(lambda: len(heard) == 2)
             assert heard[1][1] is not None
             assert heard[1][1] <= sent
+
+
+async def test_one_command_is_one_whoever_wants_to_read_it_too(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
+) -> None:
+    file = config(tmp_path, account, prosody, broker, {"mqtt": '"operator"'})
+    order = f"{ROOT}things/pump/set/state"
+    nested = {"state_topic": "spy", "availability": [{"topic": order}]}
+    spies: list[dict[str, Any]] = [{"state_topic": "jidget/+/things/#"}, {"state_topic": "#"}, nested]
+    async with onlooker(broker) as seen, running_app(file) as agent:
+        await shown(seen, "pump", state="OFF")
+        for number, spy in enumerate(spies):
+            announced = {"name": f"Spy {number}", "unique_id": f"spy{number}", **spy}
+            await seen.says(f"homeassistant/sensor/spy{number}/config", json.dumps(announced))
+            await until(lambda number=number: agent.app.directory.get(f"spy_{number}") is not None)  # type: ignore[misc]
+        await seen.says("homeassistant/sensor/spy2/config", "")  # with which its subscriptions end
+        await until(lambda: agent.app.directory.get("spy_2") is None)
+        before = len(agent.writes)
+        await seen.commands("pump/set/state", "ON")
+        await shown(seen, "pump", state="ON")
+        await seen.commands("pump/set/state", "OFF")
+        await shown(seen, "pump", state="OFF")
+        assert agent.writes[before:] == ["true", "false"]
+
+
+async def test_a_command_that_is_to_be_retained_is_refused_at_once(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
+) -> None:
+    file = config(tmp_path, account, prosody, broker, {"mqtt": '"operator"'})
+    async with onlooker(broker) as seen, running_app(file) as agent:
+        await shown(seen, "pump", state="OFF")
+        before = len(agent.writes)
+        await seen.commands("pump/set/state", "ON", retain=True)
+        await until(lambda: any("never carried out" in remark for remark in agent.app._remarks()))
+        assert agent.writes[before:] == []
+        await seen.commands("pump/set/state", "", retain=True)
+        await until(lambda: agent.app._remarks() == [])
+
+
+async def test_topics_that_the_broker_does_not_let_us_read_are_said(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Connection.subscribe
+
+    async def picky(self: Connection, filters: Mapping[str, int], *, as_published: bool = False) -> dict[str, str]:
+        answer = await real(self, filters, as_published=as_published)
+        return answer | ({each: "Not authorized" for each in filters} if as_published else {})
+
+    monkeypatch.setattr(Connection, "subscribe", picky)  # mosquitto lets subscribe to what it lets nobody read
+    file = config(tmp_path, account, prosody, broker, {"mqtt": '"operator"'})
+    async with onlooker(broker) as seen, running_app(file) as agent:
+        await shown(seen, "pump", state="OFF")
+        (remark,) = agent.app._remarks()
+        assert f"{ROOT}things/" in remark
+        assert "nobody can command it" in remark
+
+
+async def test_a_copied_store_leaves_the_original_in_peace(
+    prosody: Prosody, account: Accounts, broker: Mosquitto, tmp_path: Path
+) -> None:
+    one = config(tmp_path / "one", account, prosody, broker)
+    async with onlooker(broker) as seen:
+        async with running_app(one):
+            await shown(seen, "pump", state="OFF")
+        two = config(tmp_path / "two", account, prosody, broker, client_id="jidget-two")
+        for file in (tmp_path / "one").glob("jidget.db*"):
+            shutil.copy(file, tmp_path / "two" / file.name)
+        others = Names("jidget-two", "homeassistant")
+        async with running_app(one), running_app(two):
+            await until(lambda: others.discovery(others.device("pump")) in seen.kept)
+            await until(lambda: others.state("air") in seen.kept)
+            assert {PUMP, AIR, NAMES.state("pump")} <= seen.kept

@@ -154,15 +154,27 @@ def test_a_total_is_no_measurement() -> None:
 
 def test_ids_of_clients_that_no_topic_takes_are_made_fit() -> None:
     names = Names("pi@barn.example:1", "ha")
-    assert names.discovery(names.device("pump")) == "ha/device/pi_barn_example_1_pump/config"
+    assert names.discovery(names.device("pump")).startswith("ha/device/pi_barn_example_1-")
     assert names.state("pump") == "jidget/pi@barn.example:1/things/pump/state"
+    made = Names("jidget-agent-bd6a4b", "ha")  # from a JID, so nobody else has it
+    assert made.device("pump") == "jidget-agent-bd6a4b_pump"
+
+
+def test_no_two_agents_things_or_properties_have_the_same_name() -> None:
+    agents = [Names(client, "ha") for client in ("pi", "pi_barn", "pi.barn", "pi@barn")]
+    devices = [name for each in agents for name in (each.agent, *map(each.device, ("lamp", "barn", "barn_lamp")))]
+    assert len(set(devices)) == len(devices)
+    boards = {"pump": "flow_rate", "pump_flow": "rate", "pump-do": "x"}
+    things = [thing(one, Board((Property(name=name), LEVEL), {})) for one, name in boards.items()]
+    ids = [each["unique_id"] for one in things for each in components(one).values()]
+    assert len(set(ids)) == len(ids)
 
 
 # ---- what was announced before -----------------------------------------------------------------------------------
 
 
-def ledger(facts: Facts) -> Ledger:
-    made = Ledger(facts)
+def ledger(facts: Facts, jid: str = "pi@example.org/agent") -> Ledger:
+    made = Ledger(facts, jid)
     made.wake()
     return made
 
@@ -189,9 +201,35 @@ def test_what_could_not_be_taken_back_is_not_forgotten() -> None:
     assert list(ledger(facts).begin({"c": (["z"], [])}).topics) == ["a", "b"]
 
 
+def test_what_is_announced_without_a_store_is_noted_when_it_is_back() -> None:
+    facts = Facts()
+    before = ledger(facts)
+    before.begin({"old": (["x"], [])})
+    before.end()
+    facts.usable = False
+    away = ledger(facts)
+    away.begin({"new": (["y"], ["new/state"])})
+    away.end()
+    assert not away.catch_up()  # not yet
+    facts.usable = True
+    assert away.catch_up()  # now it is known that there is more to be taken back
+    assert not away.catch_up()
+    assert list(away.begin({"new": (["y"], ["new/state"])}).topics) == ["old"]
+    away.end()
+    assert list(ledger(facts).begin({}).topics) == ["new", "new/state"]
+
+
+def test_a_store_that_was_copied_does_not_take_back_what_another_agent_announces() -> None:
+    facts = Facts()
+    original = ledger(facts)
+    original.begin({"a": (["x"], [])})
+    original.end()
+    assert not ledger(facts, "barn@example.org/agent").begin({}).topics
+
+
 def test_garbage_in_the_store_is_no_obstacle() -> None:
     facts = Facts()
-    for garbage in ("{", "[]", '{"a": 1}', '{"a": [1, 2]}'):
+    for garbage in ("{", "[]", "{}", '{"jid": "pi@example.org/agent", "announced": {"a": [1, 2]}}'):
         facts.kept[FACT] = garbage
         assert not ledger(facts).begin({}).topics
 

@@ -1,6 +1,7 @@
 """Commands from a broker: carried out once, in time, with its rights; everything else is refused and told."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,10 +9,11 @@ import pytest
 from tests.support.fakes import TEXT, Board, House, relay, running, tank, thing
 
 from jidget.commands.model import Face, Outcome, Result
-from jidget.mqtt.announcing.orders import MOST_WAITING, Orders
+from jidget.mqtt.announcing.orders import MOST_WAITING, PAUSE, Orders
 from jidget.mqtt.announcing.payload import Order
 from jidget.mqtt.model import Message
 from jidget.safety.memory import boottime
+from jidget.things.rules import Rules
 
 PATIENCE = 5.0
 
@@ -131,7 +133,7 @@ async def test_what_is_old_or_of_unknown_age_is_refused(age: float | None, why: 
     [
         ("pump/set", b"maybe", "pump.state"),
         ("pump/set", b"\xff\xfe", "no text in UTF-8"),
-        ("pump/set", b"x" * 2000, "2000 bytes are too many"),
+        ("pump/set", b"x" * 2000, "a command has at most 1024 bytes"),
         ("tank/set", b"NaN", "tank.target"),
         ("tank/set", b"1e9", "5 to 30"),
         ("pump/do", b"NOW", '"NOW" is not PRESS'),
@@ -148,13 +150,63 @@ async def test_what_does_not_fit_is_refused_and_said(topic: str, payload: bytes,
         assert not one.pump.written + one.tank.written + one.gate.written
 
 
-async def test_what_comes_faster_than_it_can_move_is_refused() -> None:
-    async with open_counter() as one:
-        for _ in range(MOST_WAITING + 3):
+async def test_of_what_comes_faster_than_it_can_move_the_last_counts(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        async with open_counter() as one:
+            one.pump.gate.clear()
             one.hears("pump/set", b"ON")
-        results = await one.answer(MOST_WAITING + 3)
-        assert [result.outcome for result in results].count(Outcome.REFUSED) == 3
-        assert len(one.pump.written) == MOST_WAITING
+            await one.pump.moving.wait()
+            for _ in range(1000):
+                one.hears("pump/set", b"ON")
+            one.hears("pump/set", b"OFF")
+            one.pump.gate.set()
+            results = [result.outcome for result in await one.answer(MOST_WAITING + 2)]
+            await asyncio.sleep(2 * PAUSE)  # after which it is said how many more were left out
+    assert (results.count(Outcome.REFUSED), results.count(Outcome.DONE)) == (1, MOST_WAITING + 1)
+    assert written(one.pump)[-1] is False
+    said = [record.getMessage() for record in caplog.records if "faster than it can move" in record.getMessage()]
+    assert len(said) == 2
+    assert "984 more commands to pump" in said[1]
+
+
+async def test_what_waits_is_not_large() -> None:
+    async with open_counter() as one:
+        one.pump.gate.clear()
+        one.hears("pump/set", b"ON")
+        await one.pump.moving.wait()
+        tracemalloc.start()
+        for _ in range(MOST_WAITING):
+            one.hears("pump/set", bytes(4_000_000))
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        one.pump.gate.set()
+        results = await one.answer(MOST_WAITING + 1)
+    assert held < 1_000_000
+    assert all("at most 1024 bytes" in result.note for result in results[1:])
+
+
+async def test_what_came_before_a_stop_does_not_follow_it() -> None:
+    async with open_counter() as one:
+        pump = one.house.directory.get("pump")
+        assert pump is not None
+        pump.rules["state"] = Rules(safe=False)
+        one.pump.gate.clear()
+        one.hears("tank/set", b"21")
+        one.hears("pump/set", b"ON")
+        await one.pump.moving.wait()
+        one.hears("pump/set", b"ON")  # waits
+        stopping = asyncio.create_task(one.house.say("stop"))
+        async with asyncio.timeout(PATIENCE):
+            while one.house.commands.stops(pump) == 0:  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(0)
+        one.pump.gate.set()
+        await stopping
+        results = {target: result for target, result in one.answers if await one.answer(3)}
+        assert results["pump.state"].note == "Refused: pump was stopped meanwhile"
+        assert written(one.pump)[-1] is False
+        one.hears("pump/set", b"ON")
+        await one.answer(4)
+        assert written(one.pump)[-1] is True
 
 
 async def test_the_audit_says_that_it_was_the_broker(caplog: pytest.LogCaptureFixture) -> None:

@@ -116,6 +116,10 @@ class Commands:
             request, Set.name, lambda scope: plan_write(scope, scope.by_id(thing_id, act=True), values)
         )
 
+    def stops(self, thing: Thing) -> int:
+        """Return how often outputs of a Thing have been stopped: what came before a stop must not follow it."""
+        return self._guard.mark(thing)
+
     # ---- chat ------------------------------------------------------------------------------------------------------
 
     def knows(self, jid: str) -> bool:

@@ -6,6 +6,7 @@ says less than all are asked for the rest, once for each announcement.
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -314,15 +315,16 @@ class Bridge:
         self._settling.set()
 
     async def _build(self) -> NoReturn:
-        """Build the Things of devices whose configs have settled."""
+        """Build the Things of devices whose configs have settled; at first once all has come that the broker keeps."""
         loop = asyncio.get_running_loop()
         while True:
             await self._settling.wait()
             now = loop.time()
-            due = {key: min(last + SETTLE, since + LATEST) for key, (_, since, last) in self._dirty.items()}
+            quiet = math.inf if self._session.beginning else SETTLE
+            due = {key: min(last + quiet, since + LATEST) for key, (_, since, last) in self._dirty.items()}
             ready = [self._dirty.pop(key)[0] for key, at in due.items() if at <= now]
             if not ready and due:
-                await asyncio.sleep(min(due.values()) - now)
+                await asyncio.sleep(min(SETTLE, min(due.values()) - now))
                 continue
             if not self._dirty:
                 self._settling.clear()

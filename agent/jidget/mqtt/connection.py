@@ -100,16 +100,17 @@ class Connection:
             self._end(f"{self._lost}: {error.__cause__ or error}")
         return self.why
 
-    async def subscribe(self, filters: Mapping[str, int]) -> dict[str, str]:
+    async def subscribe(self, filters: Mapping[str, int], *, as_published: bool = False) -> dict[str, str]:
         """Subscribe to filters with their QoS, in one request; return those that are refused, and why.
 
-        What we publish ourselves does not come back with MQTT 5.
+        What we publish ourselves does not come back with MQTT 5. Nor is what comes in said to be retained, unless the
+        broker had kept it from before, or `as_published` asks for that.
 
         Raises:
             MqttUnavailable: the connection is over.
         """
         async with self._answered("subscriptions"):
-            return await self._wire.subscribe(filters)
+            return await self._wire.subscribe(filters, as_published=as_published)
         raise AssertionError("returned or raised")
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ from jidget.mqtt.connection import KEEPALIVE, Connection
 from jidget.mqtt.failures import ConnectFailed, MqttError, MqttRefused, MqttUnavailable
 from jidget.mqtt.inbox import Inbox
 from jidget.mqtt.model import LARGEST_PAYLOAD, Message, Publish
-from jidget.mqtt.subscriptions import Subscriptions
-from jidget.mqtt.topics import filter_problem, matches, topic_problem
+from jidget.mqtt.subscriptions import Subscriptions, requests
+from jidget.mqtt.topics import filter_problem, has_wildcard, matches, topic_problem
 from jidget.mqtt.wire import MQTT_3_1_1, MQTT_5
 from jidget.supervise import Backoff
 
@@ -54,9 +54,8 @@ class MqttSession:
         on_link: gets None when we are connected, and why not when we are not; once per change. We log that already.
         on_ready: called when all that was wanted is subscribed to on a new connection.
         largest: filters of topics whose payloads may be larger than others, and how many bytes they may have.
-        orders: what the topics of commands to us begin with; empty for none.
-        on_order: gets what comes on those topics, before anything else that waits, and when it was sent to us at the
-            earliest (seconds of CLOCK_BOOTTIME; None if nobody knows). Must not raise.
+        beginning: whether there is a connection, and the broker has not yet heard of all that was wanted before.
+        disobeyed: topics of commands to us that the broker does not let us read, and why.
     """
 
     def __init__(
@@ -71,8 +70,10 @@ class MqttSession:
         self.on_link = on_link
         self.on_ready: Callable[[], None] = lambda: None
         self.largest: Mapping[str, int] = {}
-        self.orders = ""
-        self.on_order: Callable[[Message, float | None], None] = lambda _m, _s: None
+        self.beginning = False
+        self.disobeyed: dict[str, str] = {}
+        self._orders: frozenset[str] = frozenset()
+        self._on_order: Callable[[Message, float | None], None] = lambda _m, _s: None
         self._config = config
         self._keepalive = keepalive
         self._status = f"jidget/{config.client_id}/status"
@@ -140,10 +141,27 @@ class MqttSession:
         QoS 0 loses least: with QoS 1 mosquitto queues what it has kept, and of more than 1,020 messages it throws the
         rest away, whereas those of QoS 0 come before its answer, and the next request waits for that.
         """
-        problems = {each: problem for each in filters if (problem := filter_problem(each))}
+        problems = {each: problem for each in filters if (problem := filter_problem(each) or self._own(each))}
         for each, problem in problems.items():
-            self._once(each, f"mqtt: nobody can subscribe to {each[:100]!r}: {problem}")
+            self._once(each, f"mqtt: {each[:100]!r} is not subscribed to: {problem}")
         self._subscriptions.add({each: qos for each, qos in filters.items() if each not in problems})
+
+    def obey(self, topics: Iterable[str], on_order: Callable[[Message, float | None], None]) -> None:
+        """Listen to commands to us on these topics, besides all that is subscribed to.
+
+        Args:
+            topics: without wildcards. Nothing else that is subscribed to may match one of them: a command would come
+                twice.
+            on_order: gets what comes there, before anything else that waits, and when it was sent to us at the earliest
+                (seconds of CLOCK_BOOTTIME; None if nobody knows). Must not raise.
+        """
+        self._orders, self._on_order = frozenset(topics), on_order
+
+    def _own(self, wanted: str) -> str:
+        """Return why a filter must not be subscribed to although it could be; empty if it may."""
+        if wanted in self._orders or (has_wildcard(wanted) and any(matches(wanted, topic) for topic in self._orders)):
+            return "commands to this agent come on a topic that it matches"
+        return ""
 
     def unsubscribe(self, filters: Iterable[str]) -> None:
         """Want no more messages of these filters. Those that are on their way still come."""
@@ -179,19 +197,19 @@ class MqttSession:
         self._inbox = inbox = Inbox()
         connection = await self._connect()
         try:
-            self._connection = connection
+            self._connection, self.beginning = connection, True
             self._tell(None)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliver(inbox), name="mqtt delivery")
                 others = [tasks.create_task(self._keep_subscribed(connection), name="mqtt subscriptions")]
-                if self.orders:
+                if self._orders:
                     others.append(tasks.create_task(self._keep_proved(connection), name="mqtt proofs"))
                 why = await connection.until_ended()
                 for other in others:
                     other.cancel()
                 inbox.close()
         finally:
-            self._connection = None
+            self._connection, self.beginning = None, False
             await self._leave(connection)
         raise MqttUnavailable(why)
 
@@ -239,8 +257,8 @@ class MqttSession:
         return max((most for each, most in self.largest.items() if matches(each, topic)), default=LARGEST_PAYLOAD)
 
     def _take_in(self, message: Message) -> None:
-        if self.orders and message.topic.startswith(self.orders):
-            self.on_order(message, self._connection.proved if self._connection is not None else None)
+        if message.topic in self._orders:
+            self._on_order(message, self._connection.proved if self._connection is not None else None)
             return
         size = len(message.payload)
         if size > LARGEST_PAYLOAD and size > (most := self._most(message.topic)):
@@ -257,7 +275,9 @@ class MqttSession:
     async def _keep_subscribed(self, connection: Connection) -> None:
         self._subscriptions.begin()
         try:
+            await self._listen(connection)
             await self._apply(connection)
+            self.beginning = False
             await self._say(connection, self._status, "online", retain=True)
             self.on_ready()
             if self._config.birth:
@@ -267,6 +287,12 @@ class MqttSession:
                 await self._apply(connection)
         except MqttUnavailable:  # which ends the connection, too
             return
+
+    async def _listen(self, connection: Connection) -> None:
+        """Subscribe to commands, with QoS 0: with another one could come twice, or late."""
+        self.disobeyed = {}
+        for some in requests(sorted(self._orders)):
+            self.disobeyed |= await connection.subscribe(dict.fromkeys(some, 0), as_published=True)
 
     async def _keep_proved(self, connection: Connection) -> None:
         """Ask the broker again and again for what changes nothing, so that the age of what it sends is known.

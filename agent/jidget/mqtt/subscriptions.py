@@ -25,13 +25,15 @@ class Subscriptions:
         self._changes: dict[str, int | None] = {}
         """Filters to subscribe to with their QoS, or to unsubscribe from, since the broker was last asked."""
         self._changed = asyncio.Event()
+        self._asked = self._heard = 0
+        """How often something more was wanted, and up to which of them the broker has heard of it."""
         self._settled = asyncio.Event()
 
     def add(self, filters: Mapping[str, int]) -> None:
         """Want these filters, with their QoS; those that are wanted already are asked for again."""
         self._wanted |= filters
         self._changes |= filters
-        self._settled.clear()
+        self._asked += 1
         self._changed.set()
 
     def remove(self, filters: Iterable[str]) -> None:
@@ -44,12 +46,15 @@ class Subscriptions:
     def begin(self) -> None:
         """Want all of it again: there is a new connection."""
         self._changes = dict(self._wanted)
-        self._settled.clear()
+        self._asked += 1
         self.refused = {}
 
     async def settled(self) -> None:
-        """Wait until the broker has heard of all that is wanted."""
-        await self._settled.wait()
+        """Wait until the broker has heard of all that is wanted now, whatever is wanted besides meanwhile."""
+        asked = self._asked
+        while self._heard < asked or not asked:
+            self._settled.clear()
+            await self._settled.wait()
 
     async def change(self) -> None:
         """Wait until something else is wanted, and a little longer, for what else there may be."""
@@ -64,6 +69,7 @@ class Subscriptions:
         """
         self._changed.clear()
         changes, self._changes = self._changes, {}
+        asked = self._asked
         for some in _portions([each for each, qos in changes.items() if qos is None]):
             await connection.unsubscribe(some)
             for each in some:
@@ -73,8 +79,8 @@ class Subscriptions:
         for some in requests(list(wanted)):
             refused |= await connection.subscribe({each: wanted[each] for each in some})
         self.refused |= refused
-        if not self._changes:
-            self._settled.set()
+        self._heard = asked
+        self._settled.set()
         return refused
 
 

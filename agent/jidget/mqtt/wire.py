@@ -137,11 +137,17 @@ class Wire:
             return error
         raise AssertionError("the listener gets all messages")
 
-    async def subscribe(self, filters: Mapping[str, int]) -> dict[str, str]:
-        """Subscribe to filters with their QoS; return those that are refused, and why. Raises `WireError`."""
+    async def subscribe(self, filters: Mapping[str, int], *, as_published: bool) -> dict[str, str]:
+        """Subscribe to filters with their QoS; return those that are refused, and why. Raises `WireError`.
+
+        `as_published`: what is published to be retained is told as that, also at once (MQTT 5 3.8.3.1).
+        """
         asked: Any = list(filters.items())
         if self._version == MQTT_5:
-            asked = [(each, SubscribeOptions(qos=qos, noLocal=True)) for each, qos in filters.items()]
+            asked = [
+                (each, SubscribeOptions(qos=qos, noLocal=True, retainAsPublished=as_published))
+                for each, qos in filters.items()
+            ]
         codes: Sequence[Any] = await self._answer(self._client.subscribe(asked, timeout=math.inf))
         return {each: str(code) for each, code in zip(filters, codes, strict=False) if code.is_failure}
 

@@ -8,8 +8,9 @@ goes round in circles.
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
 
 from jidget.commands.model import Result
 from jidget.mqtt.announcing.ledger import Ledger
@@ -33,6 +34,10 @@ from jidget.reading import Reading
 from jidget.things.host import Thing
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+RETRY = 5.0
+"""Seconds after which what could not be told is tried again."""
 
 
 class Announcer:
@@ -55,6 +60,7 @@ class Announcer:
         self._availability: dict[str, None] = {}
         self._states: dict[str, None] = {}
         self._answers: dict[str, str] = {}
+        self._began = asyncio.Event()
         self._news = asyncio.Event()
 
     # ---- what is to be told -----------------------------------------------------------------------------------------
@@ -63,11 +69,17 @@ class Announcer:
         """Hear that there is a connection, and that commands come in by it."""
         self._connected, self._announced = True, False
         self._answers.clear()
+        self._began.set()
         self._news.set()
 
     def end(self) -> None:
         """Hear that there is none."""
         self._connected = False
+
+    def again(self) -> None:
+        """Have all of it announced anew: there is more to be taken back than was known."""
+        self._announced = False
+        self._news.set()
 
     def reported(self, readings: Iterable[Reading]) -> None:
         """Hear what is published of the Things."""
@@ -100,13 +112,19 @@ class Announcer:
                 if not self._announced:
                     await self._tell_all()
                 await self._tell_news()
-            except MqttUnavailable as error:  # `begin` says when there is another connection
-                log.debug("nothing can be announced: %s", error)
-            except TimeoutError as error:  # which has ended the connection
-                log.debug("an announcement was not confirmed: %s", error)
+            except (MqttUnavailable, TimeoutError) as error:  # which mostly is the end of the connection
+                log.debug("not announced yet: %s", error)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Have what was not told tried again, after a while or in a new connection."""
+        self._began.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY):
+                await self._began.wait()
+        self._news.set()
 
     async def _tell_all(self) -> None:
-        self._announced = True
         payloads = {self._names.discovery(self._names.device(i)): self._announce(m) for i, m in self._offers.items()}
         if payloads:
             payloads = {self._names.discovery(self._names.agent): announce_agent(self._names, self._jid), **payloads}
@@ -116,6 +134,7 @@ class Announcer:
             done.append(await self._say_json(topic, withdrawn(payload, gone.components.get(topic, ()))))
         if all(done):
             self._ledger.end()
+        self._announced = True
         self._availability = dict.fromkeys(self._offers)
         self._states = dict.fromkeys(self._offers)
 
@@ -133,19 +152,33 @@ class Announcer:
         return list(payload["components"]), kept
 
     async def _tell_news(self) -> None:
-        while self._availability or self._states or self._answers:
+        while self._availability or self._answers or self._states:
             if self._availability:
-                thing_id = next(iter(self._availability))
-                del self._availability[thing_id]
-                there = self._offers[thing_id].thing.availability.available
-                await self._say(self._names.availability(thing_id), ONLINE if there else OFFLINE)
+                await self._tell_one(self._availability, self._tell_availability)
             elif self._answers:
-                thing_id = next(iter(self._answers))
-                await self._say(self._names.answer(thing_id), self._answers.pop(thing_id), retain=False)
+                await self._tell_one(self._answers, self._tell_answer)
             else:
-                thing_id = next(iter(self._states))
-                del self._states[thing_id]
-                await self._say_json(self._names.state(thing_id), state(self._offers[thing_id].thing), qos=0)
+                await self._tell_one(self._states, self._tell_state)
+
+    async def _tell_one(self, news: dict[str, T], tell: Callable[[str, T], Awaitable[object]]) -> None:
+        """Tell the oldest news; it stays news if that fails, unless there is something newer."""
+        thing_id = next(iter(news))
+        what = news.pop(thing_id)
+        try:
+            await tell(thing_id, what)
+        except (MqttUnavailable, TimeoutError):
+            news.setdefault(thing_id, what)
+            raise
+
+    async def _tell_availability(self, thing_id: str, _: None) -> None:
+        there = self._offers[thing_id].thing.availability.available
+        await self._say(self._names.availability(thing_id), ONLINE if there else OFFLINE)
+
+    async def _tell_answer(self, thing_id: str, text: str) -> None:
+        await self._say(self._names.answer(thing_id), text, retain=False)
+
+    async def _tell_state(self, thing_id: str, _: None) -> None:
+        await self._say_json(self._names.state(thing_id), state(self._offers[thing_id].thing), qos=0)
 
     async def _say_json(self, topic: str, payload: Mapping[str, Any], *, qos: int = 1) -> bool:
         return await self._say(topic, json.dumps(payload, ensure_ascii=False, separators=(",", ":")), qos=qos)

@@ -42,22 +42,42 @@ class Announcing:
     ) -> None:
         """Build it; `things` are those with a driver."""
         self.problems: dict[str, str] = {}
+        self._deaf: set[str] = set()
         names = Names(mqtt.client_id, mqtt.discovery_prefix)
         made = _offers(config, things.values(), access) if mqtt.announce else []
         orders = {topic: order for each in made for topic, order in each.orders(names).items()}
-        self._ledger = Ledger(facts)
-        self._announcer = Announcer(session, names, self._ledger, made, f"{config.xmpp.jid}/{config.xmpp.resource}")
+        jid = f"{config.xmpp.jid}/{config.xmpp.resource}"
+        self._session = session
+        self._ledger = Ledger(facts, jid)
+        self._announcer = Announcer(session, names, self._ledger, made, jid)
         self._orders = Orders(commands, f"mqtt:{mqtt.address}", orders, self._announcer.answered)
         self._announcer.on_problem = self._orders.on_problem = self._on_problem
-        self.begin, self.end = self._announcer.begin, self._announcer.end
         self.reported, self.availability = self._announcer.reported, self._announcer.availability
-        if orders:
-            session.orders, session.on_order = names.things, self._orders.receive
-            session.subscribe(dict.fromkeys(orders, 0))  # with QoS 1 one could come twice, or late
+        session.obey(orders, self._orders.receive)
 
     def wake(self) -> None:
         """Take over what the store knows; to be called once it is open."""
         self._ledger.wake()
+
+    def catch_up(self) -> None:
+        """Hear that the store may be back."""
+        if self._ledger.catch_up():
+            self._announcer.again()
+
+    def begin(self) -> None:
+        """Hear that there is a connection, and that commands come in by it."""
+        for topic in self._deaf - self._session.disobeyed.keys():
+            self._on_problem(topic, "")
+        self._deaf = set(self._session.disobeyed)
+        for topic, why in self._session.disobeyed.items():
+            text = f"the broker does not let us read it ({why}), so nobody can command it. Check its access list"
+            self._on_problem(topic, text)
+        self._announcer.begin()
+
+    def end(self) -> None:
+        """Hear that there is none."""
+        self._announcer.end()
+        self._orders.end()
 
     async def run(self) -> NoReturn:
         """Announce and obey until cancelled."""

@@ -24,55 +24,73 @@ class Gone:
 
 
 class Ledger:
-    """All that is announced, by topic. What is not yet known to be taken back stays in it."""
+    """All that is announced, by topic. What is not yet known to be taken back stays in it.
 
-    def __init__(self, facts: Facts) -> None:
-        """Take the store."""
+    Only what was announced in our own name is taken back: a store that was copied to another machine tells what that
+    other agent announces.
+    """
+
+    def __init__(self, facts: Facts, jid: str) -> None:
+        """Take the store, and our full JID."""
         self._facts = facts
+        self._jid = jid
         self._announced: dict[str, Entry] = {}
         self._next: dict[str, Entry] = {}
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing that might have to be taken back."""
-        return not self._announced
+        self._kept = True
 
     def wake(self) -> None:
         """Take over what the store knows; to be called once it is open."""
-        text = self._facts.fact(FACT)
-        if text is None:
-            return
-        try:
-            known = json.loads(text)
-            self._announced = {
-                str(topic): ([str(key) for key in keys], [str(more) for more in kept])
-                for topic, (keys, kept) in known.items()
-            }
-        except (ValueError, TypeError, AttributeError):
-            log.warning("mqtt: what was announced before cannot be read from the store: it is not taken back")
+        self._announced = self._known()
+
+    def catch_up(self) -> bool:
+        """Write what could not be written, now that the store is back; return whether it knows of more than we did."""
+        if self._kept:
+            return False
+        known = self._known()
+        more = not known.keys() <= self._announced.keys()
+        self._keep({**known, **self._announced})
+        return more
 
     def begin(self, now: Mapping[str, Entry]) -> Gone:
         """Note what is about to be announced; return what else was."""
         before, self._next = self._announced, dict(now)
-        topics = [topic for each, (_, kept) in before.items() if each not in now for topic in (each, *kept)]
+        gone = {topic: kept for topic, (_, kept) in before.items() if topic not in now}
         components = {
             topic: [key for key in before[topic][0] if key not in keys]
             for topic, (keys, _) in now.items()
             if topic in before
         }
-        both = {
-            topic: tuple([*dict.fromkeys((*a, *b))] for a, b in zip(before.get(topic, ([], [])), entry, strict=True))
-            for topic, entry in now.items()
-        }
-        self._keep({**before, **both})  # type: ignore[dict-item]
-        return Gone(topics=topics, components=components)
+        self._keep(before | {topic: _both(before.get(topic, ([], [])), entry) for topic, entry in now.items()})
+        return Gone(topics=[each for topic, kept in gone.items() for each in (topic, *kept)], components=components)
 
     def end(self) -> None:
         """Note that what was to be taken back is."""
         self._keep(self._next)
 
+    def _known(self) -> dict[str, Entry]:
+        text = self._facts.fact(FACT)
+        if text is None:
+            return {}
+        try:
+            found = json.loads(text)
+            if found["jid"] != self._jid:
+                log.info("mqtt: what %s announced, whose store this was, stays as it is", found["jid"])
+                return {}
+            return {
+                str(topic): ([str(key) for key in keys], [str(more) for more in kept])
+                for topic, (keys, kept) in found["announced"].items()
+            }
+        except (ValueError, TypeError, AttributeError, KeyError):
+            log.warning("mqtt: what was announced before cannot be read from the store: it is not taken back")
+            return {}
+
     def _keep(self, announced: Mapping[str, Entry]) -> None:
-        if announced == self._announced:
+        if self._kept and announced == self._announced:
             return
         self._announced = dict(announced)
-        self._facts.keep_fact(FACT, json.dumps(self._announced, separators=(",", ":")))
+        text = json.dumps({"jid": self._jid, "announced": self._announced}, separators=(",", ":"))
+        self._kept = self._facts.keep_fact(FACT, text)
+
+
+def _both(one: Entry, other: Entry) -> Entry:
+    return [*dict.fromkeys((*one[0], *other[0]))], [*dict.fromkeys((*one[1], *other[1]))]

@@ -1,7 +1,10 @@
 """Under which topics and names Things are announced, told and commanded. Pure."""
 
+import hashlib
 import re
 
+_UNIQUE = re.compile(r"jidget-[0-9a-z]+-[0-9a-f]{6}")
+"""Client ids that were made from a JID, which no other agent has."""
 _NO_LEVEL = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -10,7 +13,8 @@ class Names:
 
     def __init__(self, client_id: str, prefix: str) -> None:
         """Take what the broker calls us, and the first levels of the topics of discovery."""
-        self.agent = _NO_LEVEL.sub("_", client_id)
+        mark = hashlib.sha256(client_id.encode()).hexdigest()[:6]
+        self.agent = client_id if _UNIQUE.fullmatch(client_id) else f"{_NO_LEVEL.sub('_', client_id)}-{mark}"
         self._prefix = prefix
         self.root = f"jidget/{client_id}/"
         self.things = f"{self.root}things/"

@@ -29,24 +29,34 @@ MOST_WAITING = 16
 """Commands to one Thing that wait: what is sent faster than it can move is refused."""
 LARGEST = 1024
 """Bytes of a command."""
+PAUSE = 0.05
+"""Seconds between two commands to one Thing: nobody's hand is quicker, and each is written to the disk."""
 
 Answered = Callable[[Order, Result], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Command:
-    """What was told on a command topic; `since` is when it was sent to us at the earliest, None if nobody knows."""
+    """What was told on a command topic.
+
+    Attributes:
+        order: what it is about.
+        payload: what was told, not more of it than shows that it is too long.
+        since: when it was sent to us at the earliest, in seconds of CLOCK_BOOTTIME; None if nobody knows.
+        stops: how often the Thing had been stopped when it came.
+    """
 
     order: Order
     payload: bytes
     since: float | None
+    stops: int
 
 
 class Orders:
     """Carries out what comes on command topics.
 
     Attributes:
-        on_problem: called with a topic and what is wrong with how it is used.
+        on_problem: called with a topic and what is wrong with how it is used; with an empty text when it no longer is.
     """
 
     def __init__(self, commands: Commands, asker: str, orders: Mapping[str, Order], answered: Answered) -> None:
@@ -57,37 +67,67 @@ class Orders:
         self._orders = orders
         self._answered = answered
         self._waiting: dict[str, deque[_Command]] = {}
+        self._dropped: dict[str, int] = {}
         self._kept: set[str] = set()
         self._arrived = asyncio.Event()
+
+    def end(self) -> None:
+        """Hear that the connection is over: what the broker keeps it tells again in the next one."""
+        for topic in self._kept:
+            self.on_problem(topic, "")
+        self._kept.clear()
 
     def receive(self, message: Message, since: float | None) -> None:
         """Take a message on a command topic. Never raises."""
         order = self._orders.get(message.topic)
-        if order is None or (not message.payload and self._says_nothing(order, message.topic)):
+        if order is None:
             return
         if message.retained:
-            self._kept.add(message.topic)
-            self.on_problem(
-                message.topic,
-                "a retained command is never carried out: nobody knows how old it is. Publish commands without retain, "
-                "and clear this one by an empty retained message",
-            )
-            return
-        waiting = self._waiting.setdefault(order.thing.id, deque())
-        if len(waiting) >= MOST_WAITING:
-            text = f"{order.thing.id} is busy with other commands, so nothing was moved"
-            self._tell(order, refused(Refusal(Reason.BUSY, text)))
-            return
-        waiting.append(_Command(order=order, payload=message.payload, since=since))
-        self._arrived.set()
+            self._refuse_kept(message)
+        elif message.payload or not self._clears(order, message.topic):
+            self._take(order, message.payload, since)
 
-    def _says_nothing(self, order: Order, topic: str) -> bool:
-        """Whether an empty message clears what was kept; else it is the empty text, where one can be set."""
+    def _refuse_kept(self, message: Message) -> None:
+        """Refuse what the broker keeps, or is to keep from now on; an empty message clears it."""
+        if message.payload:
+            self._kept.add(message.topic)
+            text = (
+                "a retained command is never carried out: nobody knows how old it is. Publish commands without retain, "
+                "and clear this one by an empty retained message"
+            )
+        else:
+            self._kept.discard(message.topic)
+            text = ""
+        self.on_problem(message.topic, text)
+
+    def _clears(self, order: Order, topic: str) -> bool:
+        """Whether an empty message that is not said to be retained clears what was kept, rather than being a text.
+
+        Before MQTT 5 nobody says what is to be retained to who is there already.
+        """
         if topic in self._kept:
             self._kept.remove(topic)
             self.on_problem(topic, "")
             return True
         return not (order.prop and order.thing.properties[order.prop].kind is Kind.STRING)
+
+    def _take(self, order: Order, payload: bytes, since: float | None) -> None:
+        waiting = self._waiting.setdefault(order.thing.id, deque())
+        if len(waiting) >= MOST_WAITING:  # the last wish is the one that counts
+            self._drop(waiting.popleft())
+        stops = self._commands.stops(order.thing)
+        waiting.append(_Command(order=order, payload=payload[: LARGEST + 1], since=since, stops=stops))
+        self._arrived.set()
+
+    def _drop(self, command: _Command) -> None:
+        """Refuse a command for which there was no time; of many in a row only the first is told, and how many more."""
+        thing_id = command.order.thing.id
+        if thing_id not in self._dropped:
+            text = f"{thing_id} is sent commands faster than it can move, so this one was left out"
+            result = refused(Refusal(Reason.BUSY, text))
+            audit(self._request(command.since), command.order.target, result)
+            self._answered(command.order, result)
+        self._dropped[thing_id] = self._dropped.get(thing_id, -1) + 1
 
     async def run(self) -> NoReturn:
         """Carry out what comes, until cancelled: then what has begun stays in the journal as interrupted."""
@@ -98,20 +138,25 @@ class Orders:
                 self._arrived.clear()
                 for thing_id in self._waiting:
                     if thing_id not in under_way or under_way[thing_id].done():
-                        work = self._work_off(self._waiting[thing_id])
-                        under_way[thing_id] = tasks.create_task(work, name=f"mqtt commands to {thing_id}")
+                        name = f"mqtt commands to {thing_id}"
+                        under_way[thing_id] = tasks.create_task(self._work_off(thing_id), name=name)
         raise AssertionError("it runs for ever")
 
-    async def _work_off(self, waiting: deque[_Command]) -> None:
+    async def _work_off(self, thing_id: str) -> None:
+        waiting = self._waiting[thing_id]
         while waiting:
             command = waiting.popleft()
             self._answered(command.order, await self._carry_out(command))
+            await asyncio.sleep(PAUSE)
+        if more := self._dropped.pop(thing_id, 0):
+            log.warning("mqtt: %d more commands to %s came faster than it can move and were left out", more, thing_id)
 
     async def _carry_out(self, command: _Command) -> Result:
         order = command.order
         request = self._request(command.since)
         try:
             text = _text(command.payload, only=PRESS if order.action else "")
+            self._require_no_stop(command)
         except Refusal as refusal:
             result = refused(refusal)
             audit(request, order.target, result)
@@ -120,9 +165,10 @@ class Orders:
             return await self._commands.run(request, "do", {"target": order.target})
         return await self._commands.write(request, order.thing.id, {order.prop: text})
 
-    def _tell(self, order: Order, result: Result) -> None:
-        audit(self._request(None), order.target, result)
-        self._answered(order, result)
+    def _require_no_stop(self, command: _Command) -> None:
+        thing = command.order.thing
+        if command.stops != self._commands.stops(thing):
+            raise Refusal(Reason.NOT_ACCEPTABLE, f"{thing.id} was stopped meanwhile")
 
     def _request(self, since: float | None) -> Request:
         age = None if since is None else boottime() - since
@@ -136,7 +182,7 @@ def _text(payload: bytes, only: str) -> str:
         Refusal: it is too long, no text, or something else.
     """
     if len(payload) > LARGEST:
-        raise Refusal(Reason.BAD_VALUE, f"{len(payload)} bytes are too many for a command, {LARGEST} are the most")
+        raise Refusal(Reason.BAD_VALUE, f"a command has at most {LARGEST} bytes, and this one more")
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:

@@ -173,7 +173,7 @@ def _told_by(name: str, platform: str) -> str:
 def _component(
     made: Offer, names: Names, key: str, keys: dict[str, Any], name: str | None
 ) -> tuple[str, dict[str, Any]]:
-    unique_id = f"{names.device(made.thing.id)}_{key}"
+    unique_id = f"{names.device(made.thing.id)}.{key}"  # no id has a full stop
     return f"{keys['platform']}-{key}", {**keys, "unique_id": unique_id, "name": name}
 
 
