@@ -7,6 +7,7 @@ measured in an environment as a user has it, without development tools. See READ
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -173,7 +174,9 @@ def _steps(python: Path, config: Path) -> Iterator[tuple[str, dict[str, float]]]
 @contextmanager
 def _running(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
     with output.open("wb") as log:
-        process = subprocess.Popen(command, cwd=output.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=output.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_plain_environment()
+        )
     try:
         yield process
     finally:
@@ -183,6 +186,11 @@ def _running(command: Sequence[str], output: Path) -> Iterator[subprocess.Popen[
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _plain_environment() -> dict[str, str]:
+    """Return our environment without what has every authority of the system loaded: users have no such variables."""
+    return {name: value for name, value in os.environ.items() if name not in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
 
 
 def _until_says(process: subprocess.Popen[bytes], output: Path, text: str) -> None:
