@@ -1,20 +1,30 @@
 """What is announced of our own Things, with which rights, and what becomes of what was announced before. Pure."""
 
+import asyncio
 import json
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import jinja2.sandbox
 import pytest
-from tests.support.fakes import LEVEL, MODE, Board, Facts, relay, tank, thing
+from tests.support.fakes import LEVEL, MODE, Board, Facts, relay, running, tank, thing
 
 from jidget.commands.access import THE_BROKER, Access, Person
+from jidget.commands.model import Outcome, Result
 from jidget.commands.signature import Signatures
 from jidget.config.model import Grant, Role
 from jidget.mqtt.announcement import parse
+from jidget.mqtt.announcing import announcer as announcer_module
+from jidget.mqtt.announcing.announcer import Announcer
 from jidget.mqtt.announcing.ledger import FACT, Ledger
 from jidget.mqtt.announcing.names import Names
-from jidget.mqtt.announcing.payload import Offer, announce, offer, state, withdrawn
+from jidget.mqtt.announcing.payload import Offer, Order, announce, offer, state, withdrawn
 from jidget.mqtt.announcing.units import measured, state_class
+from jidget.mqtt.failures import MqttUnavailable
+from jidget.mqtt.model import Publish
+from jidget.mqtt.session import MqttSession
+from jidget.reading import Reading
 from jidget.things.host import Thing
 from jidget.things.rules import Rules
 from jidget_drivers import Kind, NoOptions, Property, Sensor, Unit, action
@@ -259,3 +269,95 @@ def test_nobody_has_the_rights_of_the_broker_by_being_called_so() -> None:
 def test_a_board_without_rules_is_offered_whole() -> None:
     board = thing("tank", Board((LEVEL,), {"level": 1.0}))
     assert not offered(board).controls
+
+
+# ---- telling -----------------------------------------------------------------------------------------------------
+
+
+class Broker:
+    """Stands for a session; what cannot be published fails once, or as often as told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+        self.fails = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def publish(self, publish: Publish) -> None:
+        await self.gate.wait()
+        if self.fails:
+            self.fails -= 1
+            raise MqttUnavailable("the broker is too slow")
+        self.said.append((publish.topic, str(publish.payload)))
+
+    def states(self, thing_id: str) -> list[str]:
+        return [payload for topic, payload in self.said if topic == NAMES.state(thing_id)]
+
+
+@asynccontextmanager
+async def telling(broker: Broker, one: Thing) -> AsyncIterator[Announcer]:
+    announcer = Announcer(
+        cast("MqttSession", broker), NAMES, ledger(Facts()), [Offer(thing=one)], "pi@example.org/agent"
+    )
+    async with running(one):
+        task = asyncio.create_task(announcer.run())
+        try:
+            yield announcer
+        finally:
+            assert not task.done(), task.exception()
+            task.cancel()
+            await asyncio.wait((task,))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5.0):
+        while not condition():  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.005)
+
+
+async def test_what_could_not_be_told_is_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcer_module, "RETRY", 0.02)
+    broker = Broker()
+    broker.fails = 3
+    async with telling(broker, thing("pump", relay())) as announcer:
+        announcer.begin()
+        await until(lambda: broker.states("pump"))
+        topics = [topic for topic, _ in broker.said]
+        assert NAMES.discovery(NAMES.device("pump")) in topics
+        assert NAMES.availability("pump") in topics
+
+
+async def test_of_states_that_come_faster_than_anybody_looks_the_last_is_told() -> None:
+    broker = Broker()
+    pump = relay()
+    one = thing("pump", pump)
+    async with telling(broker, one) as announcer:
+        announcer.begin()
+        await until(lambda: broker.states("pump"))
+        before = len(broker.states("pump"))
+        for number in range(200):
+            pump.held["state"] = number % 2 == 0
+            await one.read_now()
+            announcer.reported([Reading("pump", one.properties["state"], number % 2 == 0, number)])
+        pump.held["state"] = True
+        await one.read_now()
+        announcer.reported([Reading("pump", one.properties["state"], True, 200)])
+        await until(lambda: broker.states("pump")[-1] == '{"state":"ON"}')
+        assert len(broker.states("pump")) - before < 50
+
+
+async def test_a_new_connection_in_the_middle_of_it_is_told_everything() -> None:
+    broker = Broker()
+    pump = thing("pump", relay())
+    async with telling(broker, pump) as announcer:
+        order = Order(thing=pump, prop="state")
+        broker.gate.clear()
+        announcer.begin()
+        announcer.answered(order, Result(outcome=Outcome.REFUSED, note="Refused: no"))
+        await asyncio.sleep(0.01)
+        announcer.end()
+        announcer.begin()  # while the first of it is under way
+        broker.gate.set()
+        config = NAMES.discovery(NAMES.device("pump"))
+        await until(lambda: [topic for topic, _ in broker.said].count(config) == 2)
+        await until(lambda: broker.states("pump"))

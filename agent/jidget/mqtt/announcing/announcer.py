@@ -36,6 +36,8 @@ from jidget.things.host import Thing
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+PAUSE = 0.05
+"""Seconds between two states of a Thing: of what changes faster every state but the last is left out."""
 RETRY = 5.0
 """Seconds after which what could not be told is tried again."""
 
@@ -57,6 +59,7 @@ class Announcer:
         self._jid = jid
         self._connected = False
         self._announced = False
+        self._connections = 0
         self._availability: dict[str, None] = {}
         self._states: dict[str, None] = {}
         self._answers: dict[str, str] = {}
@@ -68,6 +71,7 @@ class Announcer:
     def begin(self) -> None:
         """Hear that there is a connection, and that commands come in by it."""
         self._connected, self._announced = True, False
+        self._connections += 1
         self._answers.clear()
         self._began.set()
         self._news.set()
@@ -79,6 +83,7 @@ class Announcer:
     def again(self) -> None:
         """Have all of it announced anew: there is more to be taken back than was known."""
         self._announced = False
+        self._connections += 1
         self._news.set()
 
     def reported(self, readings: Iterable[Reading]) -> None:
@@ -112,11 +117,12 @@ class Announcer:
                 if not self._announced:
                     await self._tell_all()
                 await self._tell_news()
+                await asyncio.sleep(PAUSE)
             except (MqttUnavailable, TimeoutError) as error:  # which mostly is the end of the connection
                 log.debug("not announced yet: %s", error)
-                await self._pause()
+                await self._rest()
 
-    async def _pause(self) -> None:
+    async def _rest(self) -> None:
         """Have what was not told tried again, after a while or in a new connection."""
         self._began.clear()
         with suppress(TimeoutError):
@@ -125,6 +131,7 @@ class Announcer:
         self._news.set()
 
     async def _tell_all(self) -> None:
+        connection = self._connections
         payloads = {self._names.discovery(self._names.device(i)): self._announce(m) for i, m in self._offers.items()}
         if payloads:
             payloads = {self._names.discovery(self._names.agent): announce_agent(self._names, self._jid), **payloads}
@@ -134,7 +141,7 @@ class Announcer:
             done.append(await self._say_json(topic, withdrawn(payload, gone.components.get(topic, ()))))
         if all(done):
             self._ledger.end()
-        self._announced = True
+        self._announced = connection == self._connections
         self._availability = dict.fromkeys(self._offers)
         self._states = dict.fromkeys(self._offers)
 
@@ -152,23 +159,24 @@ class Announcer:
         return list(payload["components"]), kept
 
     async def _tell_news(self) -> None:
-        while self._availability or self._answers or self._states:
-            if self._availability:
-                await self._tell_one(self._availability, self._tell_availability)
-            elif self._answers:
-                await self._tell_one(self._answers, self._tell_answer)
-            else:
-                await self._tell_one(self._states, self._tell_state)
+        await self._tell_each(self._availability, self._tell_availability)
+        await self._tell_each(self._answers, self._tell_answer)
+        await self._tell_each(self._states, self._tell_state)
 
-    async def _tell_one(self, news: dict[str, T], tell: Callable[[str, T], Awaitable[object]]) -> None:
-        """Tell the oldest news; it stays news if that fails, unless there is something newer."""
-        thing_id = next(iter(news))
-        what = news.pop(thing_id)
-        try:
-            await tell(thing_id, what)
-        except (MqttUnavailable, TimeoutError):
-            news.setdefault(thing_id, what)
-            raise
+    async def _tell_each(self, news: dict[str, T], tell: Callable[[str, T], Awaitable[object]]) -> None:
+        """Tell what is news by now; what becomes news meanwhile is told in the next round.
+
+        What cannot be told stays news, unless there is something newer.
+        """
+        for thing_id in list(news):
+            if thing_id not in news:
+                continue  # there was a new connection meanwhile
+            what = news.pop(thing_id)
+            try:
+                await tell(thing_id, what)
+            except (MqttUnavailable, TimeoutError):
+                news.setdefault(thing_id, what)
+                raise
 
     async def _tell_availability(self, thing_id: str, _: None) -> None:
         there = self._offers[thing_id].thing.availability.available
