@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.accounts import Account, Accounts
+from tests.support.agents import PUMP as PUMP_THING
 from tests.support.agents import running_app, until, write_config
 from tests.support.mqtt import Watched, at, running
 from tests.support.people import Person, friends
@@ -24,15 +25,8 @@ from jidget.mqtt.connection import Connection
 from jidget.mqtt.model import Message, Publish
 from jidget.safety.memory import boottime
 
-THINGS = """
-[things.pump]
-driver = "simulated"
-label = "Water pump"
-interval = "100ms"
-[things.pump.options]
-record = "pump.record"
-[things.pump.options.properties]
-state = { type = "boolean", writable = true }
+THINGS = f"""
+{PUMP_THING}
 [things.pump.safety]
 safe = false
 MORE
@@ -40,7 +34,7 @@ MORE
 driver = "simulated"
 interval = "100ms"
 [things.air.options.properties]
-temperature = { unit = "Cel", writable = true, initial = 20 }
+temperature = {{ unit = "Cel", writable = true, initial = 20 }}
 """
 ROOT = "jidget/jidget-pi/"
 NAMES = Names("jidget-pi", "homeassistant")
@@ -143,7 +137,7 @@ async def test_things_are_announced_told_and_commanded(
             await until(lambda: seen.said(f"{ROOT}things/pump/answer") != [])
             assert seen.said(f"{ROOT}things/pump/answer")[0].startswith('Refused: pump.state: "perhaps" is')
             assert "by mqtt: set pump state=on -> done" in caplog.text
-        assert seen.said(f"{ROOT}status")[-1] == "offline"
+        await until(lambda: seen.said(f"{ROOT}status")[-1] == "offline")
 
 
 async def test_without_rights_nothing_can_be_commanded(

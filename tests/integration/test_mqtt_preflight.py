@@ -57,6 +57,22 @@ async def test_announced_in_other_ways(fresh_server: FreshServers) -> None:
     assert discovery[0] is None
 
 
+async def test_whether_our_own_things_may_be_announced(fresh_server: FreshServers) -> None:
+    broker = fresh_server(Mosquitto, access="topic readwrite jidget/#\ntopic read homeassistant/#\n")
+    (*_, own) = await verdicts(at(broker, announce=True))
+    assert own[:2] == (False, "own Things")
+    assert "does not let us publish to homeassistant/device/jidget-test-" in own[2]
+    broker = fresh_server(Mosquitto)
+    async with running(at(broker, "listener"), "jidget/#", "homeassistant/#") as heard:
+        await heard.subscribed()
+        (*_, own) = await verdicts(at(broker, announce=True))
+        assert own[:2] == (True, "own Things")
+        async with OldBroker(broker.port, Manners.SAYS_SO) as old:
+            (*_, own) = await verdicts(at(broker, announce=True, port=old.port))
+        assert own[:2] == (None, "own Things")
+        assert not [each for each in heard.messages if each.topic.endswith("/config") or each.retained]
+
+
 async def test_under_our_own_name_it_does_not_throw_the_agent_out(fresh_server: FreshServers) -> None:
     broker = fresh_server(Mosquitto)
     config = at(broker, "jidget-barn")

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from jidget.config.mqtt import MqttConfig
+from jidget.mqtt.announcing.names import Names
 from jidget.mqtt.connection import Connection
-from jidget.mqtt.failures import ConnectFailed
+from jidget.mqtt.failures import ConnectFailed, MqttRefused
 from jidget.mqtt.model import Message
 from jidget.mqtt.topics import matches
 from jidget.mqtt.wire import MQTT_3_1_1, MQTT_5
@@ -37,6 +38,8 @@ async def check(config: MqttConfig) -> AsyncIterator[Verdict]:
         detail = f"{config.address}, {connection.protocol}{', certificate verified' if config.tls else ''}"
         yield True, "MQTT broker", f"{detail}{f', {said}' if said else ''}"
         yield await _discovery(connection, messages, config)
+        if config.announce:
+            yield await _announcing(connection, config)
     finally:
         await connection.close()
 
@@ -83,6 +86,23 @@ async def _discovery(connection: Connection, messages: "asyncio.Queue[Message]",
             f"and see that this user may read {prefix}/#",
         )
     return True, "MQTT discovery", f"{len(found)} announcement{'s' if len(found) > 1 else ''} under {prefix}/"
+
+
+async def _announcing(connection: Connection, config: MqttConfig) -> Verdict:
+    """Say whether we may publish where our own Things are announced; beside those topics, where nobody listens."""
+    what = "own Things"
+    names = Names(config.client_id, config.discovery_prefix)
+    if connection.version != MQTT_5:
+        text = (
+            "without MQTT 5 a broker says neither whether they may be announced nor whether a command is to be retained"
+        )
+        return None, what, f"{text}. See that this user may write to {names.root}# and {config.discovery_prefix}/#"
+    for topic in (f"{names.root}check", f"{config.discovery_prefix}/device/{names.agent}/check"):
+        try:
+            await connection.publish(topic, "", qos=1)
+        except MqttRefused as error:
+            return False, what, f"they cannot be announced: {error}"
+    return True, what, f"may be announced under {config.discovery_prefix}/device/ and told under {names.root}"
 
 
 async def _others(connection: Connection, messages: "asyncio.Queue[Message]", config: MqttConfig) -> str:
