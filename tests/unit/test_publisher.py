@@ -156,6 +156,22 @@ async def test_a_burst_becomes_batches_of_fifty_and_no_more_than_eight_are_in_fl
         assert not bench.outbox.unacknowledged()
 
 
+@pytest.mark.parametrize("seed", range(20))
+async def test_batches_are_sent_in_their_order_however_many_answers_come_at_once(seed: int) -> None:
+    chance = random.Random(seed)
+    async with publishing() as bench:
+        while len(bench.server.sent) < 60:
+            bench.read(chance.randrange(1, 400))
+            await idle()
+            waiting = list(bench.server.open)
+            answered = set(chance.sample(waiting, chance.randint(1, len(waiting))))
+            bench.server.accept(*(batch for batch in bench.server.sent if batch.id in answered))
+            for _ in range(chance.randrange(4)):
+                await asyncio.sleep(0)
+    numbers = [batch.seq for batch in bench.server.sent]
+    assert numbers == sorted(numbers)
+
+
 async def test_a_server_that_has_acknowledged_nothing_lately_gets_one_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -51,6 +51,7 @@ class Publisher:
         self._lost: LinkError | None = None
         self._waits = False
         self._look_again = False
+        self._order = _Order()
 
     def notify(self) -> None:
         """Say that the outbox has something new; it is looked at a moment later."""
@@ -75,6 +76,7 @@ class Publisher:
             self._waits, self._lost = False, None
             self._refused.clear()
             self._refusals.clear()
+            self._order = _Order()
             async with asyncio.TaskGroup() as sending:
                 reason = await self._send_until_lost(sending)
             log.info("publishing waits: %s", reason)
@@ -109,7 +111,7 @@ class Publisher:
 
     def _send_more(self, sending: asyncio.TaskGroup) -> None:
         while (batch := self._take()) is not None:
-            sending.create_task(self._send(batch, sending), name=f"publish from {batch.id}")
+            sending.create_task(self._send(batch, self._order.next(), sending), name=f"publish from {batch.id}")
 
     def _take(self) -> Batch | None:
         """Take the batch that is to be sent next; None if there is none, or no room for it now."""
@@ -147,11 +149,15 @@ class Publisher:
             self._bytes_acknowledged -= self._acknowledged.popleft()[1]
         return self._bytes_in_flight < self._bytes_acknowledged
 
-    async def _send(self, batch: Batch | None, sending: asyncio.TaskGroup) -> None:
+    async def _send(self, batch: Batch | None, number: int, sending: asyncio.TaskGroup) -> None:
         """Send a batch, and after each answer the next one, while there is one and room for it."""
         while batch is not None:
             try:
-                await self._outbox.secured()
+                await self._order.turn(number)
+                try:
+                    await self._outbox.secured()
+                finally:
+                    self._order.go_on()  # who is next runs later: by then this one is with the uplink
                 await self._uplink.publish(batch)
             except LinkError as error:
                 self._lost = error
@@ -168,6 +174,7 @@ class Publisher:
                 self._progress.set()
             batch = self._take()
             if batch is not None:
+                number = self._order.next()
                 self._send_more(sending)
 
     def _refuse(self, batch: Batch, error: PublishRefused) -> None:
@@ -176,6 +183,33 @@ class Publisher:
         if str(error) not in self._refusals:
             self._refusals.add(str(error))
             log.error("the server refuses readings (batch %s): %s. Others go on", batch.id, error)
+
+
+class _Order:
+    """Sees that batches get to the uplink as they were taken, whichever task of several comes first."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._turn = 1
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+
+    def next(self) -> int:
+        """Return the number of the batch that was taken now."""
+        self._taken += 1
+        return self._taken
+
+    async def turn(self, number: int) -> None:
+        """Wait until all with lower numbers have gone on."""
+        if number != self._turn:
+            waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+            await waiting
+
+    def go_on(self) -> None:
+        """Let the next one come; to be called in one's turn."""
+        self._turn += 1
+        waiting = self._waiting.pop(self._turn, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
 
 def _weight(batch: Batch) -> int:
