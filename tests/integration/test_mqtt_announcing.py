@@ -19,7 +19,7 @@ from tests.support.servers import FreshServers
 
 from jidget.demo.mosquitto import Mosquitto
 from jidget.demo.prosody import Prosody
-from jidget.mqtt import session
+from jidget.mqtt import command_topics
 from jidget.mqtt.announcing.names import Names
 from jidget.mqtt.connection import Connection
 from jidget.mqtt.model import Message, Publish
@@ -242,10 +242,10 @@ async def test_what_the_broker_does_not_let_us_announce_is_said(
 async def test_a_command_that_was_held_up_on_its_way_is_known_to_be_old(
     broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "PROVING", 0.05)
+    monkeypatch.setattr(command_topics, "PROVING", 0.05)
     heard: list[tuple[Message, float | None]] = []
     async with ChaosProxy(broker.host, broker.port) as proxy, running(at(broker, port=proxy.port)) as one:
-        one.session.obey(["orders/pump"], lambda message, since: heard.append((message, since)))
+        one.session.commands.obey(["orders/pump"], lambda message, since: heard.append((message, since)))
         await one.connects()
         async with running(at(broker, "other")) as other:
             await other.connects()

@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import NoReturn
 
 from jidget.config.mqtt import MqttConfig
+from jidget.mqtt.command_topics import CommandTopics
 from jidget.mqtt.connection import KEEPALIVE, Connection
 from jidget.mqtt.failures import ConnectFailed, MqttError, MqttRefused, MqttUnavailable
 from jidget.mqtt.inbox import Inbox
 from jidget.mqtt.model import LARGEST_PAYLOAD, Message, Publish
-from jidget.mqtt.subscriptions import Subscriptions, requests
-from jidget.mqtt.topics import filter_problem, has_wildcard, matches, topic_problem
+from jidget.mqtt.subscriptions import Subscriptions
+from jidget.mqtt.topics import filter_problem, matches, topic_problem
 from jidget.mqtt.wire import MQTT_3_1_1, MQTT_5
 from jidget.supervise import Backoff
 
@@ -23,8 +23,6 @@ BIRTH = ("homeassistant/status", "online")
 EXPIRY = 30
 """Seconds after which a broker of MQTT 5 no longer delivers what we published: a late command is worse than none."""
 
-PROVING = 10.0
-"""Seconds between questions to the broker where the age of commands matters."""
 
 _SLICE = 0.005
 """Seconds of handling messages after which everybody else gets a turn."""
@@ -55,7 +53,7 @@ class MqttSession:
         on_ready: called when all that was wanted is subscribed to on a new connection.
         largest: filters of topics whose payloads may be larger than others, and how many bytes they may have.
         beginning: whether there is a connection, and the broker has not yet heard of all that was wanted before.
-        disobeyed: topics of commands to us that the broker does not let us read, and why.
+        commands: which topics of commands to us are listened to.
     """
 
     def __init__(
@@ -71,9 +69,7 @@ class MqttSession:
         self.on_ready: Callable[[], None] = lambda: None
         self.largest: Mapping[str, int] = {}
         self.beginning = False
-        self.disobeyed: dict[str, str] = {}
-        self._orders: frozenset[str] = frozenset()
-        self._on_order: Callable[[Message, float | None], None] = lambda _m, _s: None
+        self.commands = CommandTopics(config.client_id)
         self._config = config
         self._keepalive = keepalive
         self._status = f"jidget/{config.client_id}/status"
@@ -141,27 +137,12 @@ class MqttSession:
         QoS 0 loses least: with QoS 1 mosquitto queues what it has kept, and of more than 1,020 messages it throws the
         rest away, whereas those of QoS 0 come before its answer, and the next request waits for that.
         """
-        problems = {each: problem for each in filters if (problem := filter_problem(each) or self._own(each))}
+        problems = {
+            each: problem for each in filters if (problem := filter_problem(each) or self.commands.objection(each))
+        }
         for each, problem in problems.items():
             self._once(each, f"mqtt: {each[:100]!r} is not subscribed to: {problem}")
         self._subscriptions.add({each: qos for each, qos in filters.items() if each not in problems})
-
-    def obey(self, topics: Iterable[str], on_order: Callable[[Message, float | None], None]) -> None:
-        """Listen to commands to us on these topics, besides all that is subscribed to.
-
-        Args:
-            topics: without wildcards. Nothing else that is subscribed to may match one of them: a command would come
-                twice.
-            on_order: gets what comes there, before anything else that waits, and when it was sent to us at the earliest
-                (seconds of CLOCK_BOOTTIME; None if nobody knows). Must not raise.
-        """
-        self._orders, self._on_order = frozenset(topics), on_order
-
-    def _own(self, wanted: str) -> str:
-        """Return why a filter must not be subscribed to although it could be; empty if it may."""
-        if wanted in self._orders or (has_wildcard(wanted) and any(matches(wanted, topic) for topic in self._orders)):
-            return "commands to this agent come on a topic that it matches"
-        return ""
 
     def unsubscribe(self, filters: Iterable[str]) -> None:
         """Want no more messages of these filters. Those that are on their way still come."""
@@ -202,8 +183,8 @@ class MqttSession:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliver(inbox), name="mqtt delivery")
                 others = [tasks.create_task(self._keep_subscribed(connection), name="mqtt subscriptions")]
-                if self._orders:
-                    others.append(tasks.create_task(self._keep_proved(connection), name="mqtt proofs"))
+                if self.commands:
+                    others.append(tasks.create_task(self.commands.keep_proved(connection), name="mqtt proofs"))
                 why = await connection.until_ended()
                 for other in others:
                     other.cancel()
@@ -257,8 +238,7 @@ class MqttSession:
         return max((most for each, most in self.largest.items() if matches(each, topic)), default=LARGEST_PAYLOAD)
 
     def _take_in(self, message: Message) -> None:
-        if message.topic in self._orders:
-            self._on_order(message, self._connection.proved if self._connection is not None else None)
+        if self.commands.take(message, self._connection):
             return
         size = len(message.payload)
         if size > LARGEST_PAYLOAD and size > (most := self._most(message.topic)):
@@ -275,7 +255,7 @@ class MqttSession:
     async def _keep_subscribed(self, connection: Connection) -> None:
         self._subscriptions.begin()
         try:
-            await self._listen(connection)
+            await self.commands.listen(connection)
             await self._apply(connection)
             self.beginning = False
             await self._say(connection, self._status, "online", retain=True)
@@ -287,22 +267,6 @@ class MqttSession:
                 await self._apply(connection)
         except MqttUnavailable:  # which ends the connection, too
             return
-
-    async def _listen(self, connection: Connection) -> None:
-        """Subscribe to commands, with QoS 0: with another one could come twice, or late."""
-        self.disobeyed = {}
-        for some in requests(sorted(self._orders)):
-            self.disobeyed |= await connection.subscribe(dict.fromkeys(some, 0), as_published=True)
-
-    async def _keep_proved(self, connection: Connection) -> None:
-        """Ask the broker again and again for what changes nothing, so that the age of what it sends is known.
-
-        What it answers and what it sends come in one order, also after they were held up on the way.
-        """
-        with suppress(MqttUnavailable):
-            while True:
-                await asyncio.sleep(PROVING)
-                await connection.unsubscribe([f"jidget/{self._config.client_id}/nothing"])
 
     async def _apply(self, connection: Connection) -> None:
         refused = await self._subscriptions.apply(connection)

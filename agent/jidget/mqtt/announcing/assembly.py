@@ -53,7 +53,7 @@ class Announcing:
         self._orders = Orders(commands, f"mqtt:{mqtt.address}", orders, self._announcer.answered)
         self._announcer.on_problem = self._orders.on_problem = self._on_problem
         self.reported, self.availability = self._announcer.reported, self._announcer.availability
-        session.obey(orders, self._orders.receive)
+        session.commands.obey(orders, self._orders.receive)
 
     def wake(self) -> None:
         """Take over what the store knows; to be called once it is open."""
@@ -66,10 +66,10 @@ class Announcing:
 
     def begin(self) -> None:
         """Hear that there is a connection, and that commands come in by it."""
-        for topic in self._deaf - self._session.disobeyed.keys():
+        for topic in self._deaf - self._session.commands.refused.keys():
             self._on_problem(topic, "")
-        self._deaf = set(self._session.disobeyed)
-        for topic, why in self._session.disobeyed.items():
+        self._deaf = set(self._session.commands.refused)
+        for topic, why in self._session.commands.refused.items():
             text = f"the broker does not let us read it ({why}), so nobody can command it. Check its access list"
             self._on_problem(topic, text)
         self._announcer.begin()
