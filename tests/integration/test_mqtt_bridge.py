@@ -209,6 +209,7 @@ safety = { state = { safe = true, confirm = true } }
         await plugged(device)
         await found(agent, "fridge")
         await until(lambda: ("z/plug/set", '{"state": "ON"}') in device.heard)  # its safe value
+        await until(lambda: agent.app.keeper.guard.outputs["fridge", "state"].pending is None)  # as the device shows
         assert (await person.asks("fridge off")).startswith("Please confirm")
         assert await person.asks("the fridge on") == "fridge.state: on (confirmed)"
 
