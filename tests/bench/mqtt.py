@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run by its path
 from tests.bench import report
 from tests.bench.peers.usage import cpu_of, memory_of
 from tests.bench.report import Samples, Target
+from tests.bench.runs import MOSQUITTO
 from tests.bench.things import MeasuredAgent
 from tests.bench.venvs import CACHE, plain_python
 from tests.bench.workers import Worker
@@ -48,8 +49,6 @@ COLUMNS = {
     "values": "values %",
     "cpu": "µs a message",
 }
-# Mosquitto drops what a slow subscriber lags behind by more than a thousand messages, and logs every message, unless:
-MOSQUITTO = "max_queued_messages 0\nlog_type none"
 
 
 @dataclass(frozen=True, slots=True)
