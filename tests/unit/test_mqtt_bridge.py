@@ -79,6 +79,9 @@ class _Facts(dict[str, str]):
     def facts(self, prefix: str) -> dict[str, str]:
         return {name.removeprefix(prefix): text for name, text in self.items() if name.startswith(prefix)}
 
+    def fact(self, name: str) -> str | None:
+        raise AssertionError(f"{name} is not to be looked up alone")
+
     def drop_fact(self, name: str) -> None:
         raise AssertionError(f"{name} is not to be forgotten")
 

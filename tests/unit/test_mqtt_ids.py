@@ -10,6 +10,9 @@ from jidget.mqtt.model import Device, EntityConfig
 class Kept(dict[str, str]):
     """Facts that are kept."""
 
+    def fact(self, name: str) -> str | None:
+        return self.get(name)
+
     def facts(self, prefix: str) -> dict[str, str]:
         return {name.removeprefix(prefix): text for name, text in self.items() if name.startswith(prefix)}
 

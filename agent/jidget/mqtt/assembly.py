@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from jidget.commands.access import Access
 from jidget.commands.service import Commands
@@ -18,14 +18,9 @@ from jidget.mqtt.model import Device, Message, Publish
 from jidget.mqtt.session import MqttSession
 from jidget.mqtt.sources import sources_of
 from jidget.mqtt.sources.precedence import Sources
-from jidget.ports import Facts as OneFact
 from jidget.things.host import Thing
 from jidget.things.overlay import overlaid
 from jidget_drivers import WriteRefused
-
-
-class Store(Facts, OneFact, Protocol):
-    """What is needed of the store."""
 
 
 class Assembly:
@@ -41,7 +36,7 @@ class Assembly:
         config: Config,
         mqtt: MqttConfig,
         *,
-        facts: Store,
+        facts: Facts,
         house: House,
         things: Mapping[str, Thing],
         commands: Commands,

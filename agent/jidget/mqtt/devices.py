@@ -140,7 +140,7 @@ class Devices:
                 key = f"action {action.name}"
                 actions[action.name] = self._ids.property(found.bound, entity.config.identity, key, candidates)
             member.properties, member.actions = properties, actions
-        used = {name for member in members for name in (*member.properties.values(), *member.actions.values())}
+        used = (name for each in members for names in (each.properties, each.actions) for name in names.values())
         self._ids.prune(found.bound, used)
 
     # ---- what they tell ---------------------------------------------------------------------------------------------

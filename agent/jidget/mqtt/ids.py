@@ -13,6 +13,7 @@ from typing import Protocol
 
 from jidget.config.values import COMMAND_WORDS, THING_ID
 from jidget.mqtt.model import Device, EntityConfig
+from jidget.ports import Facts as OneFact
 
 FACT = "mqtt device "
 MOST_DEVICES = 10_000
@@ -28,14 +29,11 @@ class TooManyNames(Exception):
     """There are names for so many devices that there are none for another one."""
 
 
-class Facts(Protocol):
+class Facts(OneFact, Protocol):
     """What is needed of the store."""
 
     def facts(self, prefix: str) -> Mapping[str, str]:
         """Return all facts whose names begin with `prefix`, by the rest of their names."""
-
-    def keep_fact(self, name: str, text: str) -> bool:
-        """Keep a fact; return whether it is in the file."""
 
     def drop_fact(self, name: str) -> None:
         """Keep a fact no longer."""
@@ -148,10 +146,11 @@ class Ids:
             known = self._by_identifier.items()
             self._by_identifier = {each: bound for each, bound in known if bound.thing_id not in gone}
 
-    def prune(self, bound: Bound, used: Collection[str]) -> None:
+    def prune(self, bound: Bound, used: Iterable[str]) -> None:
         """Forget a device's property ids once there are too many: those that it has no use for now."""
         if len(bound.properties) > MOST_PROPERTIES:
-            bound.properties = {key: name for key, name in bound.properties.items() if name in used}
+            kept = frozenset(used)
+            bound.properties = {key: name for key, name in bound.properties.items() if name in kept}
             self._unkept[bound.thing_id] = bound
 
     def keep(self) -> None:

@@ -27,7 +27,7 @@ class Turn(Generic[T]):
 
     def __init__(self, pace: "Pace", size: int, send: "Callable[[Turn[T]], T]") -> None:
         self.size = size
-        self.since: float | None = None
+        self.since = 0.0
         self._pace = pace
         self._send = send
         self._sent: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -104,8 +104,8 @@ class Pace:
         """Let others pass what is on a long way; look again as long as somebody waits."""
         self._look = None
         before = loop.time() - self._long_way
-        for turn in [turn for turn in self._under_way if turn.since is not None and turn.since <= before]:
+        for turn in [turn for turn in self._under_way if turn.since <= before]:
             self.leave(turn)
         if self._waiting:
-            next_look = min((turn.since or before for turn in self._under_way), default=before) + self._long_way
+            next_look = min((turn.since for turn in self._under_way), default=before) + self._long_way
             self._look = loop.call_at(next_look, self._give_up_waiting, loop)

@@ -132,10 +132,10 @@ class Announcer:
 
     async def _tell_all(self) -> None:
         connection = self._connections
-        payloads = {self._names.discovery(self._names.device(i)): self._announce(m) for i, m in self._offers.items()}
-        if payloads:
-            payloads = {self._names.discovery(self._names.agent): announce_agent(self._names, self._jid), **payloads}
-        gone = self._ledger.begin({topic: self._of(topic, payload) for topic, payload in payloads.items()})
+        payloads, kept = self._announcements()
+        gone = self._ledger.begin(
+            {topic: (list(p["components"]), kept.get(topic, ())) for topic, p in payloads.items()}
+        )
         done = [await self._say(topic, "") for topic in gone.topics]
         for topic, payload in payloads.items():
             done.append(await self._say_json(topic, withdrawn(payload, gone.components.get(topic, ()))))
@@ -145,18 +145,18 @@ class Announcer:
         self._availability = dict.fromkeys(self._offers)
         self._states = dict.fromkeys(self._offers)
 
-    def _announce(self, made: Offer) -> Mapping[str, Any]:
-        return announce(made, self._names)
-
-    def _of(self, topic: str, payload: Mapping[str, Any]) -> "tuple[Sequence[str], Sequence[str]]":
-        """Return the components announced on a topic, and on which topics more is kept."""
-        kept = [
-            told(thing_id)
-            for thing_id in self._offers
-            if topic == self._names.discovery(self._names.device(thing_id))
-            for told in (self._names.availability, self._names.state)
-        ]
-        return list(payload["components"]), kept
+    def _announcements(self) -> tuple[Mapping[str, Mapping[str, Any]], Mapping[str, Sequence[str]]]:
+        """Return what is announced by topic, the agent itself first, and on which topics more is kept for each."""
+        names = self._names
+        if not self._offers:
+            return {}, {}
+        payloads: dict[str, Mapping[str, Any]] = {names.discovery(names.agent): announce_agent(names, self._jid)}
+        kept = {}
+        for thing_id, made in self._offers.items():
+            topic = names.discovery(names.device(thing_id))
+            payloads[topic] = announce(made, names)
+            kept[topic] = [names.availability(thing_id), names.state(thing_id)]
+        return payloads, kept
 
     async def _tell_news(self) -> None:
         await self._tell_each(self._availability, self._tell_availability)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from jidget.commands.access import THE_BROKER
+from jidget.commands.actuation import Do
 from jidget.commands.audit import audit
 from jidget.commands.model import Face, Outcome, Reason, Refusal, Request, Result
 from jidget.commands.sentences import refused
@@ -26,7 +27,7 @@ from jidget_drivers import Kind
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 16
-"""Commands to one Thing that wait: what is sent faster than it can move is refused."""
+"""Commands to one Thing that wait: of what is sent faster than it can move the oldest are left out."""
 LARGEST = 1024
 """Bytes of a command."""
 PAUSE = 0.05
@@ -136,8 +137,8 @@ class Orders:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
-                for thing_id in self._waiting:
-                    if thing_id not in under_way or under_way[thing_id].done():
+                for thing_id, waiting in self._waiting.items():
+                    if waiting and (thing_id not in under_way or under_way[thing_id].done()):
                         name = f"mqtt commands to {thing_id}"
                         under_way[thing_id] = tasks.create_task(self._work_off(thing_id), name=name)
         raise AssertionError("it runs for ever")
@@ -162,7 +163,7 @@ class Orders:
             audit(request, order.target, result)
             return result
         if order.action:
-            return await self._commands.run(request, "do", {"target": order.target})
+            return await self._commands.run(request, Do.name, {"target": order.target})
         return await self._commands.write(request, order.thing.id, {order.prop: text})
 
     def _require_no_stop(self, command: _Command) -> None:
